@@ -1,0 +1,149 @@
+"""The command line: which commands exist, and how every failure leaves the process.
+
+A command is one module in this package with a Typer `app`, and one line in `COMMANDS`. Its module is
+imported when the command runs, so `sizer --help` loads neither the Hub client nor rich.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from sizer import __version__
+from sizer.errors import InternalError, SizerError, UsageError
+
+__all__ = ["COMMANDS", "main"]
+
+# name: (module, what it does). The order is the order of `sizer --help`.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "schema": ("schema", "The JSON Schema of each report"),
+}
+
+_INTERRUPTED = 130
+
+
+class _LazyGroup(TyperGroup):
+    """A group that knows its commands' names and summaries, and imports one when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"sizer.cli.{COMMANDS[cmd_name][0]}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        self.commands = {name: typer.main.get_command(app) for name in COMMANDS}  # names for "did you mean"
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=_LazyGroup,
+    name="sizer",
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        print(f"sizer {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Every command takes --json and --help. Exit codes: docs/reference/errors.md")
+def _root(
+    version: bool = typer.Option(
+        False, "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
+    ),
+) -> None:
+    """Which size of language model you need, what size a model really is, and what it costs."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with the code that `sizer.errors` gives each kind of failure."""
+    args = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = _run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+        code = 0
+    sys.exit(code)
+
+
+def _run(args: list[str]) -> int:
+    try:
+        result = typer.main.get_command(app).main(args, prog_name="sizer", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except SizerError as error:
+        return _fail(args, error)
+    except TyperException as error:
+        return _fail(args, _usage_error(error))
+    except (KeyboardInterrupt, typer.Abort):
+        print("\nAborted.", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if os.environ.get("SIZER_DEBUG"):
+            raise
+        return _fail(
+            args,
+            InternalError(
+                f"this is a bug in sizer ({type(error).__name__}: {error})",
+                code="internal.bug",
+                hint="run again with SIZER_DEBUG=1 for the traceback and report it with the command line",
+            ),
+        )
+
+
+def _usage_error(error: TyperException) -> SizerError:
+    if not error.format_message().strip() or type(error).__name__ == "NoArgsIsHelpError":
+        return UsageError("no command was given", code="usage.missing", hint="run `sizer --help`")
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "sizer"
+    return UsageError(error.format_message().rstrip("."), code="usage.arguments", hint=f"run `{path} --help`")
+
+
+def _fail(args: list[str], error: SizerError) -> int:
+    if "--json" in args:
+        from sizer.render import json
+
+        command = next((arg for arg in args if arg in COMMANDS), "sizer")
+        sys.stdout.write(json.encode(json.failure(command, error)))
+    lines = [f"error: {error.what}"]
+    lines += [f"  because {error.because}"] if error.because else []
+    lines += ["", f"hint: {error.hint}"] if error.hint else []
+    from sizer.render.text import safe
+
+    print("\n".join(safe(line) for line in lines), file=sys.stderr)
+    return error.exit_code
+
+
+def _silence_stdout() -> None:
+    """After a closed pipe: the interpreter's own flush at exit must not complain either."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

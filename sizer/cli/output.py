@@ -1,0 +1,38 @@
+"""How a command's result leaves the process: a report as JSON, or its view on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["emit", "note"]
+
+Report = TypeVar("Report")
+
+
+def emit(
+    command: str,
+    report: Report,
+    view: Callable[[Report, Console], None],
+    *,
+    as_json: bool,
+    ok: bool = True,
+) -> None:
+    """Print the report: the envelope with `--json`, else `view(report, console)`."""
+    if as_json:
+        from sizer.render import json
+
+        sys.stdout.write(json.encode(json.success(command, report, ok=ok)))
+    else:
+        from sizer.render.terminal import console
+
+        view(report, console())
+
+
+def note(text: Any) -> None:
+    """One line of talk on stderr."""
+    print(text, file=sys.stderr)

@@ -1,0 +1,27 @@
+"""`sizer schema`: the JSON Schema of each command's report."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from sizer.cli.options import command_app
+from sizer.errors import UsageError
+from sizer.render import json
+
+app = command_app()
+
+
+@app.command()
+def schema(
+    command: Annotated[str, typer.Argument(help="A command; without one, all of them.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Accepted for symmetry: the output is JSON anyway.")] = False,
+) -> None:
+    """Print the JSON Schema of a command's report."""
+    from sizer.reports import REPORTS
+
+    if command and command not in REPORTS:
+        raise UsageError(f"no report is called `{command}`", code="usage.command", hint=f"one of: {', '.join(REPORTS)}")
+    schemas: dict[str, Any] = {name: json.report_schema(kind) for name, kind in REPORTS.items()}
+    print(json.encode(schemas[command] if command else schemas), end="")

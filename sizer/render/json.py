@@ -1,0 +1,46 @@
+"""Reports to JSON: one envelope, one document, and the JSON Schema of each report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sizer.errors import SizerError
+
+__all__ = ["SCHEMA_VERSION", "encode", "failure", "report_schema", "success"]
+
+SCHEMA_VERSION = 1
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def encode(document: Any) -> str:
+    """A document as indented JSON; NaN and infinities become null, Decimals become numbers."""
+    return msgspec.json.format(_ENCODER.encode(document), indent=2).decode() + "\n"
+
+
+def success(command: str, report: Any, *, ok: bool = True) -> dict[str, Any]:
+    """The envelope of a report. `ok` is false where a gate failed: the report says which."""
+    return {"schema_version": SCHEMA_VERSION, "command": command, "ok": ok, "report": report}
+
+
+def failure(command: str, error: SizerError) -> dict[str, Any]:
+    """The envelope of an error."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": command,
+        "ok": False,
+        "error": {
+            "code": error.code,
+            "message": str(error),
+            "hint": error.hint,
+            "retryable": error.retryable,
+            "exit_code": error.exit_code,
+            "details": error.details,
+        },
+    }
+
+
+def report_schema(kind: Any) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a report type, derived from its dataclasses."""
+    return msgspec.json.schema(kind)

@@ -1,0 +1,13 @@
+"""What each command answers: the types behind `--json`, by command. `sizer schema` prints their JSON Schema.
+
+The types live beside the code that makes them; this module names them in one place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["REPORTS"]
+
+# command: the type of its `report`
+REPORTS: dict[str, Any] = {}

@@ -1,0 +1,193 @@
+"""YAML in, typed values out: the only module that reads YAML.
+
+Tables are files of ours (`data/`) and of users (answers, policies, prices). Both are read strictly:
+no aliases, merge keys or tags, no repeated or unknown keys, capped size and depth, and a message that
+names file, line and column. The pure-Python loader is used on purpose: libyaml's C loader crashes the
+process on deeply nested input.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+from sizer.errors import InternalError, UsageError
+
+__all__ = ["convert", "data_path", "load_table", "load_yaml", "parse_yaml"]
+
+T = TypeVar("T")
+
+MAX_BYTES = 4 * 1024 * 1024
+MAX_DEPTH = 20
+
+
+def data_path(name: str) -> Path:
+    """The path of a shipped table, in an installed wheel (`sizer/data`) or a source checkout (`data`)."""
+    package = Path(__file__).resolve().parent
+    installed = package / "data"
+    return (installed if installed.is_dir() else package.parent / "data") / name
+
+
+@functools.cache
+def load_table(name: str, kind: type[T]) -> T:
+    """A shipped table `data/<name>` as `kind`. Read once a process.
+
+    Raises InternalError where the table is broken: it is ours.
+    """
+    try:
+        return convert(load_yaml(data_path(name)), kind, where=f"data/{name}")
+    except UsageError as error:
+        raise InternalError(f"the shipped table {name} is broken: {error}", code="internal.table") from error
+
+
+def load_yaml(path: Path) -> Any:
+    """The plain value of a YAML or JSON file. Raises UsageError, naming the file and the line."""
+    try:
+        if not path.is_file():
+            raise _refuse(str(path), "it does not exist or is not a regular file")
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _refuse(str(path), error.strerror or "it cannot be read") from error
+    return parse_yaml(raw, where=str(path))
+
+
+def parse_yaml(raw: bytes, *, where: str) -> Any:
+    """The plain value of YAML text; JSON is read by the JSON rules. Raises UsageError."""
+    if len(raw) > MAX_BYTES:
+        raise _refuse(where, f"it is larger than {MAX_BYTES:,} bytes")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _refuse(where, f"it is not UTF-8 (byte {error.start})") from error
+    text = text.removeprefix("\ufeff")
+    if text.lstrip().startswith(("{", "[")) and (value := _parse_json(text)) is not None:
+        return value
+    try:
+        _check_events(text, where)
+        return yaml.load(text, Loader=_StrictLoader)
+    except yaml.MarkedYAMLError as error:
+        mark: Any = error.problem_mark or error.context_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise _refuse(where, f"{place}{error.problem or error.context or 'not YAML'}") from error
+    except UsageError:
+        raise
+    except Exception as error:  # SafeLoader raises IndexError, KeyError and ValueError on odd scalars
+        raise _refuse(where, f"not YAML ({error})") from error
+
+
+def convert(value: Any, kind: type[T], *, where: str) -> T:
+    """A plain value as `kind`, built of frozen dataclasses. Unknown keys are refused, as wrong types are.
+
+    Raises UsageError with the path of the value that does not fit.
+    """
+    if problem := _unknown_key(value, msgspec.inspect.type_info(kind), "$"):
+        raise _refuse(where, problem)
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise _refuse(where, str(error)) from error
+
+
+def _unknown_key(value: Any, kind: msgspec.inspect.Type, path: str) -> str:
+    """The first key that no dataclass field takes, as a message; `""` if there is none (msgspec ignores them)."""
+    inspect = msgspec.inspect
+    if isinstance(kind, inspect.UnionType):
+        fits = [_unknown_key(value, option, path) for option in kind.types if _could_be(value, option)]
+        return min(fits, key=len, default="")
+    if isinstance(kind, inspect.DataclassType) and isinstance(value, dict):
+        fields = {field.encode_name: field.type for field in kind.fields}
+        for key, item in value.items():
+            if key not in fields:
+                close = difflib.get_close_matches(str(key), fields, n=1)
+                tip = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(fields)}"
+                return f"unknown key `{key}` - {tip} - at `{path}`"
+            if problem := _unknown_key(item, fields[key], f"{path}.{key}"):
+                return problem
+    elif isinstance(kind, inspect.ListType | inspect.VarTupleType) and isinstance(value, list):
+        for number, item in enumerate(value):
+            if problem := _unknown_key(item, kind.item_type, f"{path}[{number}]"):
+                return problem
+    elif isinstance(kind, inspect.DictType) and isinstance(value, dict):
+        for key, item in value.items():
+            if problem := _unknown_key(item, kind.value_type, f"{path}.{key}"):
+                return problem
+    return ""
+
+
+def _could_be(value: Any, kind: msgspec.inspect.Type) -> bool:
+    if isinstance(value, dict):
+        return isinstance(kind, msgspec.inspect.DataclassType | msgspec.inspect.DictType)
+    if isinstance(value, list):
+        return isinstance(kind, msgspec.inspect.ListType | msgspec.inspect.VarTupleType)
+    return False
+
+
+def _refuse(where: str, why: str) -> UsageError:
+    return UsageError(
+        f"`{where}` cannot be used", code="usage.file", because=why, hint="correct the file and run again"
+    )
+
+
+def _parse_json(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_unique_pairs)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) != len(pairs):
+        raise ValueError("repeated key")
+    return out
+
+
+def _check_events(text: str, where: str) -> None:
+    """Refuse what makes YAML dangerous before anything is built: aliases, tags, depth, several documents."""
+    depth = documents = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        mark: Any = event.start_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: "
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _refuse(where, place + "anchors and aliases are not accepted")
+        if getattr(event, "tag", None):
+            raise _refuse(where, place + "tags (`!...`) are not accepted")
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise _refuse(where, place + "more than one document")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise _refuse(where, place + f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader that refuses repeated keys and merge keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, "merge keys (`<<`) are not accepted", key_node.start_mark
+                )
+            key = self.construct_object(key_node, deep=True)
+            line = key_node.start_mark.line + 1
+            if isinstance(key, dict | list):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a scalar", key_node.start_mark)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key `{key}` was already given on line {seen[key]}", key_node.start_mark
+                )
+            seen[key] = line
+        return super().construct_mapping(node, deep=deep)

@@ -1,0 +1,126 @@
+"""Numbers to text and back: counts, bytes, shares, money, durations. Nothing else formats or parses them.
+
+GB is 10**9 bytes and GiB is 2**30. B after a count is 10**9 parameters. A context of `32k` is 32,768
+tokens when written with a binary k (`32Ki`) and 32,000 otherwise; model cards mean either, so both parse.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+
+from sizer.errors import UsageError
+
+__all__ = [
+    "format_bytes",
+    "format_count",
+    "format_integer",
+    "format_percent",
+    "format_usd",
+    "parse_bytes",
+    "parse_count",
+    "parse_number",
+    "plural",
+]
+
+_COUNT_STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
+_BYTE_STEPS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+_COUNT_UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20}
+_BYTE_UNITS = {
+    "": 1, "b": 1, "k": 10**3, "kb": 10**3, "kib": 2**10, "m": 10**6, "mb": 10**6, "mib": 2**20,
+    "g": 10**9, "gb": 10**9, "gib": 2**30, "t": 10**12, "tb": 10**12, "tib": 2**40,
+}  # fmt: skip
+_NUMBER = re.compile(
+    r"(?P<number>[0-9]+(?:[_,][0-9]+)*(?:\.[0-9]+)?(?:[eE][+]?[0-9]{1,2})?)\s*(?P<unit>[A-Za-z]*)", re.ASCII
+)
+
+
+def format_count(count: int | float) -> str:
+    """A parameter count with three or four significant digits: 30532122624 -> `30.53 B`."""
+    for step, unit in _COUNT_STEPS:
+        if abs(count) >= step or (step > 1000 and round(abs(count) / step, 2) >= 1):
+            value = count / step
+            return f"{value:.0f} {unit}" if abs(value) >= 1000 else f"{value:.2f} {unit}"
+    return f"{count:,.0f}"
+
+
+def format_integer(value: int) -> str:
+    """An integer with thousands separators: 30532122624 -> `30,532,122,624`."""
+    return f"{value:,}"
+
+
+def format_bytes(count: int | float) -> str:
+    """Bytes in decimal units: 61066575848 -> `61.07 GB`."""
+    for step, unit in _BYTE_STEPS:
+        if abs(count) >= step:
+            return f"{count / step:.2f} {unit}"
+    return f"{count:,.0f} B"
+
+
+def format_percent(share: float, digits: int = 1) -> str:
+    """A share of 1 as a percentage; a share that rounds to zero but is not zero says so."""
+    smallest = 10.0**-digits
+    if 0 < share * 100 < smallest / 2:
+        return f"<{smallest:.{digits}f} %"
+    return f"{share * 100:.{digits}f} %"
+
+
+def format_usd(amount: Decimal | float) -> str:
+    """US dollars, with enough digits for small amounts: `$1,234`, `$12.30`, `$0.0042`."""
+    value = float(amount)
+    if value == 0:
+        return "$0"
+    size = abs(value)
+    if size >= 1000:
+        return f"${value:,.0f}"
+    if size >= 1:
+        return f"${value:,.2f}"
+    digits = min(12, 1 - math.floor(math.log10(size)))
+    return f"${value:.{digits}f}"
+
+
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """`1 file`, `3 files`."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def parse_number(text: str, *, name: str, minimum: float = 0.0, maximum: float = 1e18) -> float:
+    """A finite number between the bounds; refuses `nan`, `inf`, units and other scripts' digits.
+
+    Raises UsageError, naming `name` and the accepted form.
+    """
+    return _parse(text, {"": 1}, name=name, forms="12, 1,200 or 0.5", minimum=minimum, maximum=maximum)
+
+
+def parse_count(text: str, *, name: str, minimum: int = 0, maximum: int = 10**18) -> int:
+    """A count: `8B`, `1.5T`, `500M`, `32k`, `32Ki`, `128000`. Raises UsageError."""
+    return round(
+        _parse(text, _COUNT_UNITS, name=name, forms="8B, 500M, 32k or 128000", minimum=minimum, maximum=maximum)
+    )
+
+
+def parse_bytes(text: str, *, name: str, minimum: int = 0, maximum: int = 10**18) -> int:
+    """Bytes: `24GB` (10**9 each), `24GiB` (2**30 each), `500MB`. Raises UsageError."""
+    return round(_parse(text, _BYTE_UNITS, name=name, forms="24GB, 24GiB or 500MB", minimum=minimum, maximum=maximum))
+
+
+def _parse(text: str, units: dict[str, int], *, name: str, forms: str, minimum: float, maximum: float) -> float:
+    match = _NUMBER.fullmatch(text.strip())
+    unit = units.get(match["unit"].lower()) if match else None
+    if match is None or unit is None:
+        raise UsageError(
+            f"{name}: `{text}` is not a number that is understood",
+            code="usage.number",
+            because=f"accepted forms are {forms}",
+            hint=f"write {name} as {forms}",
+        )
+    value = float(match["number"].replace("_", "").replace(",", "")) * unit
+    if not minimum <= value <= maximum:
+        raise UsageError(
+            f"{name}: `{text}` is out of range",
+            code="usage.range",
+            because=f"it must lie between {minimum:g} and {maximum:g}",
+            hint=f"give {name} a value in that range",
+        )
+    return value

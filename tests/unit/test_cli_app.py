@@ -1,0 +1,53 @@
+import pytest
+
+from sizer.cli import app as cli
+from sizer.errors import GateFailedError, NotFoundError
+from sizer.render.text import safe
+
+
+def test_help_names_every_command(sizer):
+    """`sizer --help` lists each command with its summary."""
+    out = sizer("--help").out
+    assert [name for name in cli.COMMANDS if name not in out] == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["schema", "--nonsense"], ["schema", "nonsense"]])
+def test_usage_errors_end_with_2(sizer, arguments):
+    """A wrong command line ends with 2 and a hint, without a traceback."""
+    outcome = sizer(*arguments)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert outcome.err.startswith("error: ")
+    assert "hint: " in outcome.err
+
+
+def test_json_failure_is_one_document(sizer):
+    """With --json a failure is one envelope on stdout, and its exit code is the process's."""
+    outcome = sizer("schema", "nonsense", "--json")
+    assert outcome.json["ok"] is False
+    assert outcome.json["error"]["exit_code"] == outcome.code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (NotFoundError("no", code="hub.x"), 3),
+        (GateFailedError("no", code="gate.x"), 1),
+        (RuntimeError("boom"), 70),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_exit_codes(sizer, monkeypatch, error, code):
+    """Each kind of failure has its exit code."""
+
+    def fail(*_args, **_kwargs):
+        raise error
+
+    monkeypatch.setattr("sizer.render.json.encode", fail)
+    outcome = sizer("schema")
+    assert outcome.code == code
+
+
+def test_safe_escapes_what_drives_a_terminal():
+    """Escape sequences, C1 controls, bidirectional overrides and newlines are shown, not obeyed."""
+    assert safe("a\x1b[31m\x9b\u202e\nb[/x]") == "a\\x1b[31m\\x9b\\u202e\\x0ab[/x]"

@@ -1,0 +1,54 @@
+from dataclasses import dataclass
+
+import pytest
+
+from sizer import tables
+from sizer.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    name: str
+    size: int = 0
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"a: &x 1\nb: *x", "aliases"),
+        (b"a: !!python/object:os.system x", "tags"),
+        (b"a: !local x", "tags"),
+        (b"a: 1\na: 2", "already given on line 1"),
+        (b"b: {<<: {a: 1}}", "merge keys"),
+        (b"[" * 100_000, "nested deeper"),
+        (b"a: 1\n---\nb: 2", "more than one document"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"a: [1", "line"),
+        (b"a:\n\t- 1", "line 2"),
+        (b"a: 2026-13-45", "not YAML"),
+        (b"#" * (tables.MAX_BYTES + 1), "larger"),
+    ],
+)
+def test_parse_yaml_refuses(text, why):
+    """What makes YAML dangerous or ambiguous is refused with the place."""
+    with pytest.raises(UsageError) as info:
+        tables.parse_yaml(text, where="x.yaml")
+    assert why in info.value.because
+    assert "x.yaml" in info.value.what
+
+
+def test_parse_yaml_reads_json():
+    """JSON is read by the JSON rules."""
+    assert tables.parse_yaml(b'{"a": [1, 2.5, null]}', where="x.json") == {"a": [1, 2.5, None]}
+
+
+def test_convert_refuses_unknown_keys_and_suggests():
+    """A misspelt key is an error that names the right one and the place."""
+    with pytest.raises(UsageError, match=r"did you mean `size`\? - at `\$\[0\]`"):
+        tables.convert([{"name": "a", "sise": 3}], list[Row], where="rows.yaml")
+
+
+def test_convert_refuses_wrong_types():
+    """A number in quotes is not a number."""
+    with pytest.raises(UsageError, match="Expected `int`, got `str`"):
+        tables.convert([{"name": "a", "size": "3"}], list[Row], where="rows.yaml")

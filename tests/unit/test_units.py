@@ -1,0 +1,50 @@
+import pytest
+
+from sizer import units
+from sizer.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"), (999, "999"), (1_500, "1.50 k"), (596_049_920, "596.05 M"), (999_999_999, "1.00 B"),
+        (30_532_122_624, "30.53 B"), (1_026_408_232_448, "1.03 T"),
+    ],
+)  # fmt: skip
+def test_format_count(count, text):
+    """Counts are shown with the unit of the first digit, rounded, never as 1000.00 of a smaller unit."""
+    assert units.format_count(count) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("8B", 8 * 10**9), ("0.5b", 5 * 10**8), ("32k", 32_000), ("32Ki", 32_768), ("128_000", 128_000)]
+)
+def test_parse_count(text, value):
+    """Counts are read with the units that model cards use."""
+    assert units.parse_count(text, name="--max-active") == value
+
+
+@pytest.mark.parametrize("text", ["", "nan", "inf", "-1", "8Q", "1e999", "٣", "1__", "0x10", "8 B B"])
+def test_parse_count_refuses(text):
+    """What is not a number in an accepted form is refused, by name."""
+    with pytest.raises(UsageError, match="--max-active"):
+        units.parse_count(text, name="--max-active", minimum=0, maximum=10**15)
+
+
+@pytest.mark.parametrize(("text", "value"), [("24GB", 24 * 10**9), ("24GiB", 24 * 2**30), ("500MB", 5 * 10**8)])
+def test_parse_bytes(text, value):
+    """GB is decimal and GiB is binary."""
+    assert units.parse_bytes(text, name="memory") == value
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [(0, "$0"), (1234.4, "$1,234"), (12.3, "$12.30"), (0.0042, "$0.0042"), (4.5e-5, "$0.000045")]
+)
+def test_format_usd(amount, text):
+    """Small amounts keep two significant digits."""
+    assert units.format_usd(amount) == text
+
+
+def test_small_share_is_not_zero():
+    """A share that rounds to nothing is not shown as nothing."""
+    assert units.format_percent(0.0001) == "<0.1 %"
