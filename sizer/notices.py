@@ -1,0 +1,17 @@
+"""Something a reader should know that does not stop the work: a stable code and one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Notice"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """A warning in a report."""
+
+    code: str
+    """Stable dotted name for scripts, for example `config.expert_count`."""
+    message: str
+    """One sentence: what was found, and which value was used."""
