@@ -1,0 +1,119 @@
+"""config.json read with care: nested where multimodal models nest, typed, and never trusted over headers.
+
+A config is remote data. A value of the wrong type is ignored and said so; nothing is ever evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sizer.notices import Notice
+
+__all__ = ["Settings"]
+
+# Where multimodal configs keep their language model, most specific first.
+_TEXT_CONFIGS = (
+    "text_config",
+    "language_config",
+    "llm_config",
+    "language_model_config",
+    "lm_config",
+    "llm",
+    "decoder_config",
+)
+_OUTER_CONFIGS = ("thinker_config",)
+_NESTED_GROUPS = ("ffn_config", "attn_config", "moe", "moe_config", "ssm_cfg", "attn_cfg")
+
+
+class Settings:
+    """The fields of one config.json that describe the text model.
+
+    Lookups go through the language model's own config first, then the root. `notices` collects the values
+    that had to be ignored.
+    """
+
+    def __init__(self, config: dict[str, Any] | None) -> None:
+        self.config: dict[str, Any] = config if isinstance(config, dict) else {}
+        self.is_missing = not self.config
+        self.notices: list[Notice] = []
+        self._scopes = list(self._find_scopes())
+
+    def _find_scopes(self) -> Iterator[dict[str, Any]]:
+        outers = [self.config]
+        outers += [inner for key in _OUTER_CONFIGS if isinstance(inner := self.config.get(key), dict)]
+        for outer in reversed(outers):
+            for key in _TEXT_CONFIGS:
+                if isinstance(inner := outer.get(key), dict):
+                    yield inner
+            yield outer
+
+    def raw(self, *keys: str) -> Any:
+        """The first value that is present and not null, over scopes then keys; None if there is none.
+
+        A key may name a value one level down: `ffn_config.moe_top_k`.
+        """
+        for scope in self._scopes:
+            for key in keys:
+                value: Any = scope
+                for step in key.split("."):
+                    value = value.get(step) if isinstance(value, dict) else None
+                if value is not None:
+                    return value
+        return None
+
+    def integer(self, *keys: str, minimum: int = 0) -> int | None:
+        """An integer of at least `minimum`; None (with a notice if a value of another kind stood there)."""
+        value = self.raw(*keys)
+        if value is None:
+            return None
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            self._ignored(keys, value)
+            return None
+        return int(value)
+
+    def integers(self, *keys: str) -> int | list[int] | None:
+        """An integer, or a list of integers (per layer, or per modality); None where neither stands there."""
+        value = self.raw(*keys)
+        if isinstance(value, list) and value and all(isinstance(v, int) and not isinstance(v, bool) for v in value):
+            return [int(v) for v in value]
+        if isinstance(value, list):
+            self._ignored(keys, value)
+            return None
+        return self.integer(*keys)
+
+    def flag(self, *keys: str) -> bool | None:
+        """A boolean; None where there is none."""
+        value = self.raw(*keys)
+        return value if isinstance(value, bool) else None
+
+    def text(self, *keys: str) -> str | None:
+        """A text; None where there is none."""
+        value = self.raw(*keys)
+        return value if isinstance(value, str) else None
+
+    @property
+    def model_types(self) -> list[str]:
+        """`model_type` of the language model and of the root, in that order."""
+        found = [scope.get("model_type") for scope in self._scopes]
+        return list(dict.fromkeys(value for value in found if isinstance(value, str)))
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """All key-value pairs of the scopes and the groups in them, most specific first."""
+        for scope in self._scopes:
+            yield from scope.items()
+            for group in _NESTED_GROUPS:
+                if isinstance(inner := scope.get(group), dict):
+                    yield from inner.items()
+
+    def _ignored(self, keys: tuple[str, ...], value: Any) -> None:
+        shown = repr(value)
+        notice = Notice(
+            code="config.type",
+            message=f"config.json: `{keys[0]}` is {shown if len(shown) <= 60 else shown[:57] + '...'}, not a usable "
+            "number; ignored",
+        )
+        if notice not in self.notices:
+            self.notices.append(notice)

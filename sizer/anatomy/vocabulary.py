@@ -1,0 +1,124 @@
+"""The words of tensor names and the facts of families, from `data/architectures/`: no model name in code."""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sizer.tables import load_table
+
+__all__ = ["Family", "Vocabulary", "family_of", "vocabulary"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Beside:
+    component: str
+    roots: list[str] | None = None
+    segments: list[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Experts:
+    indexed: list[str]
+    fused: list[str]
+    shared: list[str]
+    router: list[str]
+    router_only: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    source: str
+    checked: object
+    beside_the_text: list[_Beside]
+    buffers: list[str]
+    experts: _Experts
+    mtp_markers: list[str]
+    head: list[str]
+    input_embedding: list[str]
+    position_embedding: list[str]
+    lookup: list[str]
+    norm: list[str]
+    mixer: list[str]
+    dense_ffn: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """What cannot be inferred about a group of architectures from names, shapes and config.json."""
+
+    model_types: list[str]
+    """`model_type` of config.json, exactly."""
+    experts_per_token: int | None = None
+    """Routed experts a token uses, where the class fixes it."""
+    tie_word_embeddings: bool | None = None
+    """Whether head and input embedding are one table where config.json does not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Families:
+    source: str
+    checked: object
+    families: list[Family]
+
+
+class Words:
+    """A set of patterns, each matched against one segment of a name."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._match = re.compile("|".join(f"(?:{fnmatch.translate(p)})" for p in patterns) or r"(?!)").match
+        self._seen: dict[str, bool] = {}
+
+    def has(self, segment: str) -> bool:
+        """Whether the segment is one of the words."""
+        known = self._seen.get(segment)
+        if known is None:
+            known = self._seen[segment] = self._match(segment) is not None
+        return known
+
+    def any(self, segments: Iterable[str]) -> bool:
+        """Whether one of the segments is one of the words."""
+        return any(self.has(segment) for segment in segments)
+
+
+class Vocabulary:
+    """`data/architectures/vocabulary.yaml`, ready to match."""
+
+    def __init__(self) -> None:
+        table = load_table("architectures/vocabulary.yaml", _Table)
+        self.beside = [
+            (row.component, Words(row.roots or []), Words(row.segments or [])) for row in table.beside_the_text
+        ]
+        self.buffers = Words(table.buffers)
+        self.indexed_experts = Words(table.experts.indexed)
+        self.fused_experts = Words(table.experts.fused)
+        self.shared_experts = Words(table.experts.shared)
+        self.router = Words(table.experts.router)
+        self.router_only = Words(table.experts.router_only)
+        self.mtp_markers = Words(table.mtp_markers)
+        self.head = Words(table.head)
+        self.input_embedding = Words(table.input_embedding)
+        self.position_embedding = Words(table.position_embedding)
+        self.lookup = Words(table.lookup)
+        self.norm = Words(table.norm)
+        self.mixer = Words(table.mixer)
+        self.dense_ffn = Words(table.dense_ffn)
+
+
+@functools.cache
+def vocabulary() -> Vocabulary:
+    """The shipped vocabulary."""
+    return Vocabulary()
+
+
+def family_of(model_types: Iterable[str]) -> Family:
+    """The facts on record for the first of these model types that has any; an empty Family if none has."""
+    table = load_table("architectures/families.yaml", _Families)
+    for model_type in model_types:
+        for family in table.families:
+            if model_type in family.model_types:
+                return family
+    return Family(model_types=[])
