@@ -116,7 +116,7 @@ def vocabulary() -> Vocabulary:
 
 def family_of(model_types: Iterable[str]) -> Family:
     """The facts on record for the first of these model types that has any; an empty Family if none has."""
-    table = load_table("architectures/families.yaml", _Families)
+    table: _Families = load_table("architectures/families.yaml", _Families)
     for model_type in model_types:
         for family in table.families:
             if model_type in family.model_types:
