@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sizer.routing.simulate import RouteReport
+
 __all__ = ["REPORTS"]
 
 # command: the type of its `report`
-REPORTS: dict[str, Any] = {}
+REPORTS: dict[str, Any] = {
+    "route": RouteReport,
+}

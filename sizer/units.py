@@ -17,10 +17,12 @@ __all__ = [
     "format_count",
     "format_integer",
     "format_percent",
+    "format_seconds",
     "format_usd",
     "parse_bytes",
     "parse_count",
     "parse_number",
+    "parse_share",
     "plural",
 ]
 
@@ -124,3 +126,17 @@ def _parse(text: str, units: dict[str, int], *, name: str, forms: str, minimum: 
             hint=f"give {name} a value in that range",
         )
     return value
+
+
+def parse_share(text: str, *, name: str) -> float:
+    """A share of 1: `0.2` or `20%`. Raises UsageError."""
+    if text.strip().endswith("%"):
+        return parse_number(text.strip().removesuffix("%").rstrip(), name=name, maximum=100.0) / 100
+    return parse_number(text, name=name, maximum=1.0)
+
+
+def format_seconds(seconds: float) -> str:
+    """A duration: `340 ms`, `1.25 s`, `75 s`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:,.0f} s"

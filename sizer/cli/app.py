@@ -18,12 +18,14 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from sizer import __version__
+from sizer.cli.options import take_text_as_given
 from sizer.errors import InternalError, SizerError, UsageError
 
 __all__ = ["COMMANDS", "main"]
 
 # name: (module, what it does). The order is the order of `sizer --help`.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "route": ("route", "What routing between a small and a large model costs and saves"),
     "schema": ("schema", "The JSON Schema of each report"),
 }
 
@@ -42,6 +44,7 @@ class _LazyGroup(TyperGroup):
         module = importlib.import_module(f"sizer.cli.{COMMANDS[cmd_name][0]}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
+        take_text_as_given(command)
         return command
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -96,7 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(args: list[str]) -> int:
     try:
-        result = typer.main.get_command(app).main(args, prog_name="sizer", standalone_mode=False)
+        command = typer.main.get_command(app)
+        take_text_as_given(command)
+        result = command.main(args, prog_name="sizer", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except SizerError as error:
         return _fail(args, error)

@@ -1,0 +1,96 @@
+"""`sizer route`: what routing costs and saves."""
+
+# ruff: noqa: B008 - Typer reads options from the defaults
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import typer
+
+from sizer.cli.options import Json, command_app
+from sizer.cli.output import emit
+from sizer.routing.request import RouteRequest, build_scenario
+
+__all__ = ["app"]
+
+app = command_app()
+
+
+def _option(name: str, text: str, metavar: str) -> Any:
+    """A text option; what it means is parsed in `sizer.routing.request`, where the messages are."""
+    return typer.Option("", name, help=text, metavar=metavar, show_default=False)
+
+
+@app.callback(invoke_without_command=True)
+def route(
+    context: typer.Context,
+    small: str = _option("--small", "The small model: a price list's id or HOST:ID.", "REF"),
+    large: str = _option("--large", "The large model.", "REF"),
+    requests: str = _option("--requests", "Volume: 1M/day, 20/s, 300k/month. [1M/day]", "N/PERIOD"),
+    tokens: str = _option("--tokens", "Tokens of a request, in and out. [500:200]", "IN:OUT"),
+    hard_share: str = _option("--hard-share", "Share only the large model answers well. [20%]", "SHARE"),
+    cached_share: str = _option("--cached-share", "Share of the prompt a cache serves. [0]", "SHARE"),
+    small_price: str = _option("--small-price", "Dollars per million tokens, by hand.", "IN:OUT[:CACHED]"),
+    large_price: str = _option("--large-price", "Dollars per million tokens, by hand.", "IN:OUT[:CACHED]"),
+    prices: str = _option("--prices", "A price list: genai-prices data or LiteLLM's cost map.", "FILE"),
+    at: str = _option("--at", "The day for which prices are taken. [today]", "DATE"),
+    small_verbosity: str = _option("--small-verbosity", "Its output tokens over --tokens. [1]", "FACTOR"),
+    large_verbosity: str = _option("--large-verbosity", "Its output tokens over --tokens. [1]", "FACTOR"),
+    router: str = _option("--router", "perfect, text, length or random. [text]", "NAME"),
+    false_hard: str = _option("--false-hard", "Your router: share of easy requests sent up.", "SHARE"),
+    false_easy: str = _option("--false-easy", "Your router: share of hard requests sent down.", "SHARE"),
+    large_share: str = _option("--large-share", "Send this share up. [as many as are hard]", "SHARE"),
+    target_quality: str = _option("--target-quality", "Send up what keeps this quality.", "SHARE"),
+    router_cost: str = _option("--router-cost", "Dollars per decision.", "USD"),
+    router_latency: str = _option("--router-latency", "Seconds per decision.", "SECONDS"),
+    fixed_cost: str = _option("--fixed-cost", "Dollars a month for running the router.", "USD"),
+    retried: str = _option("--retried", "Share of bad small answers noticed and asked again.", "SHARE"),
+    needless: str = _option("--needless", "Share of fine small answers asked again.", "SHARE"),
+    cascade: bool = typer.Option(False, "--cascade", help="Ask the small model first, verify, escalate."),
+    detected: str = _option("--detected", "Cascade: share of bad answers detected. [1]", "SHARE"),
+    verifier_cost: str = _option("--verifier-cost", "Cascade: dollars per check.", "USD"),
+    verifier_latency: str = _option("--verifier-latency", "Cascade: seconds per check.", "SECONDS"),
+    large_quality: str = _option("--large-quality", "Share the large model answers well. [1]", "SHARE"),
+    only_small: str = _option("--only-small", "Share only the small model answers well. [0]", "SHARE"),
+    self_host: str = _option("--self-host", "Run it on your GPUs: small, large or both.", "WHICH"),
+    gpu_hour: str = _option("--gpu-hour", "Dollars per GPU hour.", "USD"),
+    rps: str = _option("--rps", "Requests per second that a replica sustains.", "N"),
+    gpus: str = _option("--gpus", "GPUs of a replica. [1]", "N"),
+    utilisation: str = _option("--utilisation", "Mean over peak load. [0.6]", "SHARE"),
+    small_latency: str = _option("--small-latency", "Seconds, median and 95th percentile.", "P50:P95"),
+    large_latency: str = _option("--large-latency", "Seconds, median and 95th percentile.", "P50:P95"),
+    distil_labels: str = _option("--distil-labels", "Distil: answers bought from the large model.", "N"),
+    distil_gpu_hours: str = _option("--distil-gpu-hours", "Distil: GPU hours of training.", "HOURS"),
+    judge_cost: str = _option("--judge-cost", "Distil: dollars to check one answer.", "USD"),
+    fail_if: list[str] = typer.Option([], "--fail-if", help="Exit 1 if this holds: 'saving<0.3'.", metavar="GATE"),
+    as_json: Json = False,
+) -> None:
+    """What routing between a small and a large model really costs and saves."""
+    if context.invoked_subcommand is not None:
+        return
+    given = {key: value for key, value in context.params.items() if key in RouteRequest.__dataclass_fields__}
+    _simulated(RouteRequest(**given), fail_if, as_json)
+
+
+def _simulated(request: RouteRequest, conditions: list[str], as_json: bool) -> None:
+    from sizer.routing.gates import check_gates, parse_gate
+    from sizer.routing.simulate import SHORT_NAMES, simulate
+
+    gates = [parse_gate(condition) for condition in conditions]
+    report = simulate(build_scenario(request, today=datetime.date.today()))
+    results = check_gates(gates, report, SHORT_NAMES)
+    failed = any(result.failed for result in results)
+    if results:
+        from dataclasses import replace
+
+        report = replace(report, gates=results)
+
+    def view(shown: Any, console: Any) -> None:
+        from sizer.render.views.route import route_view
+
+        route_view(shown, console)
+
+    emit("route", report, view, as_json=as_json, ok=not failed)
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,289 @@
+"""`sizer route` on the terminal: the strategies, the flow with the money on it, the curve, what matters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from sizer import units
+from sizer.render.terminal import bar, heading, is_unicode, key_values, table
+from sizer.render.text import safe
+from sizer.routing.gates import GateResult
+from sizer.routing.simulate import Flow, ModelReport, RouteReport
+from sizer.routing.workload import Assumption
+
+__all__ = ["gates_view", "route_view"]
+
+_CURVE_HEIGHT = 10
+_TOP_INFLUENCES = 6
+
+
+def route_view(report: RouteReport, console: Console) -> None:
+    """The whole answer, 80 columns."""
+    unicode = is_unicode(console)
+    _head(report, console)
+    console.print()
+    _strategies(report, console)
+    console.print()
+    console.print(heading(f"Where the requests go ({report.router})"))
+    console.print(_flow(report.flow, report, unicode))
+    console.print()
+    console.print(heading("Cost a month against the share of hard requests"))
+    console.print(_curve(report, unicode))
+    console.print()
+    console.print(heading("What moves the saving most (each input 20 % down, 20 % up)"))
+    console.print(_tornado(report, unicode))
+    console.print()
+    console.print(key_values(_facts(report)))
+    console.print()
+    console.print(heading("Rests on"))
+    console.print(_assumptions(report.assumptions))
+    if report.gates:
+        console.print()
+        gates_view(report.gates, console)
+
+
+def gates_view(results: Sequence[GateResult], console: Console) -> None:
+    """One line for each gate."""
+    for result in results:
+        value = "unknown" if result.value is None else f"{result.value:.4g}"
+        console.print(Text(f"{'FAILED' if result.failed else 'passed'}  {result.gate}  (value {value})"))
+
+
+def _head(report: RouteReport, console: Console) -> None:
+    style = "bold green" if report.verdict == "route" else "bold yellow"
+    console.print(Text(report.verdict.capitalize(), style=style))
+    for reason in report.reasons:
+        console.print(Padding(Text(reason), (0, 0, 0, 2)))
+    console.print()
+    workload = report.workload
+    console.print(
+        key_values(
+            [
+                ("traffic", f"{units.format_count(workload.requests_per_month)} requests/month, "
+                            f"{workload.input_tokens:,.0f} tokens in, {workload.output_tokens:,.0f} out, "
+                            f"{units.format_percent(workload.hard_share)} hard"),
+                ("small", _model(report.small)),
+                ("large", _model(report.large)),
+            ]
+        )
+    )  # fmt: skip
+
+
+def _model(model: ModelReport) -> str:
+    text = f"{safe(model.name)}: {units.format_usd(model.usd_per_request)}/request"
+    if model.kind == "self-hosted":
+        return f"{text}, self-hosted"
+    text += f" (${model.input_usd_per_mtok:g} in, ${model.output_usd_per_mtok:g} out per M tokens"
+    text += f", host {safe(model.host)})" if model.host else ")"
+    if model.spread and model.spread.hosts > 1:
+        spread = model.spread
+        text += (
+            f"; {spread.hosts} hosts ask {units.format_usd(spread.lowest_usd)} ({safe(spread.lowest_host)}) to "
+            f"{units.format_usd(spread.highest_usd)} ({safe(spread.highest_host)})"
+        )
+    return text
+
+
+def _strategies(report: RouteReport, console: Console) -> None:
+    costs, quality, saving = report.costs, report.quality, report.saving
+    target, workload = report.gap_target_flow, report.workload
+    target_month = target.small_usd_per_month + target.large_usd_per_month + target.overhead_usd_per_month
+    name = "cascade" if report.strategy == "cascade" else "router"
+    rows = [
+        ("all large", costs.all_large_usd_per_month, 1.0, 1.0, 1.0),
+        ("all small", costs.all_small_usd_per_month, 0.0, 0.0, quality.all_small),
+        (f"perfect {name}", costs.routed_perfect_usd_per_month, report.perfect_flow.large_share, 1.0,
+         quality.routed_perfect),
+        (f"this {name}", costs.routed_usd_per_month, report.flow.large_share, quality.hard_to_large, quality.routed),
+        ("coin, same share", costs.random_mix_usd_per_month, min(1, report.flow.large_calls_per_request),
+         min(1, report.flow.large_calls_per_request), quality.random_mix),
+    ]  # fmt: skip
+    if report.strategy == "router":
+        gap = 1 - target.false_easy
+        rows.insert(4, (f"  at {saving.gap_target:.0%} of gap", target_month, target.large_share, gap, -1.0))
+    shown = []
+    for label, month, up, hard, kept in rows:
+        saved = 1 - month / costs.all_large_usd_per_month
+        if kept < 0:
+            kept = 1 - (1 - saving.gap_target) * (1 - quality.all_small)
+        shown.append(
+            (
+                label,
+                units.format_usd(month),
+                units.format_usd(month / workload.requests_per_month),
+                units.format_percent(saved),
+                units.format_percent(up),
+                units.format_percent(hard),
+                units.format_percent(kept),
+            )
+        )
+    console.print(
+        table(
+            [("", "left!"), ("$/month", "right!"), ("$/request", "right!"), ("saved", "right!"), ("sent up", "right!"),
+             ("hard up", "right!"), ("quality", "right!")],
+            shown,
+        )
+    )  # fmt: skip
+
+
+def _flow(flow: Flow, report: RouteReport, unicode: bool) -> Text:
+    branch, last, down, arrow = ("├─", "└─", "│", "─▶") if unicode else ("|-", "`-", "|", "->")
+    small, large = flow.paths[:2], flow.paths[2:]
+    lines = [f"{units.format_count(report.workload.requests_per_month)} requests/month"]
+    overhead = units.format_usd(flow.overhead_usd_per_month)
+    if report.strategy == "cascade":
+        lines += [
+            down,
+            f"{branch}{arrow} small, every request{'':24}{units.format_usd(flow.small_usd_per_month):>16}/month",
+        ]
+        lines += [down, f"verifier {overhead}/month", down]
+    else:
+        lines += [down, f"router {overhead}/month", down]
+    groups = (("small", small, flow.small_usd_per_month), ("large", large, flow.large_usd_per_month))
+    for number, (name, paths, usd) in enumerate(groups):
+        is_last = number == 1
+        stem = " " if is_last else down
+        share = sum(path.share for path in paths)
+        kept = report.strategy == "cascade" and name == "small"
+        label = "kept the small answer" if kept else f"{safe((report.small if name == 'small' else report.large).name)}"
+        money = "" if kept else f"{units.format_usd(usd):>14}/month"
+        lines.append(
+            f"{last if is_last else branch}{arrow} {units.format_percent(share):>7} {label[:38]:<38}{money}"
+        )  # fmt: skip
+        for path in sorted(paths, key=lambda path: not path.is_right):
+            wrong = "  quality lost" if path.truth == "hard" else "  money lost"
+            end = last if path is sorted(paths, key=lambda path: not path.is_right)[-1] else branch
+            note = "" if path.is_right else wrong
+            amount = "" if kept else f"{units.format_usd(path.usd_per_month):>14}"
+            lines.append(f"{stem}      {end} {units.format_percent(path.share):>7} {path.truth}{'':26}{amount}{note}")
+        if not is_last:
+            lines.append(down)
+    return Text("\n".join(lines))
+
+
+def _curve(report: RouteReport, unicode: bool) -> Text:
+    """Three lines over hard shares 0 to 100 %: all large, perfect, this router."""
+    width, height = 61, _CURVE_HEIGHT
+    top = max(point.all_large_usd_per_month for point in report.curve) * 1.0
+    marks = {"large": "─", "perfect": "·", "routed": "●", "target": "○"} if unicode else {
+        "large": "-", "perfect": ".", "routed": "o", "target": "*"}  # fmt: skip
+    grid = [[" "] * width for _ in range(height + 1)]
+    series = [
+        ("large", [point.all_large_usd_per_month for point in report.curve]),
+        ("perfect", [point.perfect_usd_per_month for point in report.curve]),
+        ("target", [point.at_gap_target_usd_per_month for point in report.curve]),
+        ("routed", [point.routed_usd_per_month for point in report.curve]),
+    ]
+    if report.strategy == "cascade":
+        del series[2]
+    for name, values in series:
+        for column in range(width):
+            if name == "large" or column % 3 == {"perfect": 0, "target": 1, "routed": 2}[name]:
+                at = column / (width - 1) * (len(values) - 1)
+                index = min(int(at), len(values) - 2)
+                value = values[index] + (at - index) * (values[index + 1] - values[index])
+                row = height - round(min(value, top) / top * height)
+                grid[row][column] = marks[name]
+    here = round(report.workload.hard_share * (width - 1))
+    lines = []
+    for row, cells in enumerate(grid):
+        amount = units.format_usd(top * (height - row) / height) if row % 5 == 0 else ""
+        lines.append(f"{amount:>12} {'┤' if unicode else '|'}{''.join(cells)}".rstrip())
+    lines.append(f"{'':13}{'└' if unicode else '+'}{('─' if unicode else '-') * width}")
+    lines.append(f"{'':14}{'^':>{here + 1}}" + f" yours: {units.format_percent(report.workload.hard_share)} hard")
+    legend = [f"{marks['large']} all large", f"{marks['perfect']} perfect", f"{marks['routed']} this {report.strategy}"]
+    if report.strategy == "router":
+        legend.append(f"{marks['target']} it, at {report.saving.gap_target:.0%} of the gap")
+    lines.append(f"{'':14}" + "   ".join(legend))
+    return Text("\n".join(lines))
+
+
+def _tornado(report: RouteReport, unicode: bool) -> object:
+    top = report.sensitivity[:_TOP_INFLUENCES]
+    widest = max((row.swing_usd_per_month for row in top), default=0.0) or 1.0
+    rows = [
+        (
+            row.name,
+            f"{units.format_usd(row.low_usd_per_month)} to {units.format_usd(row.high_usd_per_month)}",
+            f"{units.format_percent(row.low_saving)} to {units.format_percent(row.high_saving)}",
+            bar(row.swing_usd_per_month / widest, 14, unicode=unicode),
+        )
+        for row in top
+    ]
+    return table([("", "left!"), ("saved a month", "left!"), ("saved", "left!"), ("", "left!")], rows)
+
+
+def _facts(report: RouteReport) -> list[tuple[str, str]]:
+    even, saving = report.break_even, report.saving
+    pairs = [("break-even", _break_even(report))]
+    if even.requests_per_month:
+        pairs.append(("volume", f"routing pays from {units.format_count(even.requests_per_month)} requests/month"))
+    if report.latency:
+        latency = report.latency
+        pairs.append(
+            ("p95 latency", f"{units.format_seconds(latency.routed_p95_seconds)} routed; "
+             f"{units.format_seconds(latency.all_small_p95_seconds)} small, "
+             f"{units.format_seconds(latency.all_large_p95_seconds)} large")
+        )  # fmt: skip
+    else:
+        pairs.append(("p95 latency", "unknown: give --small-latency and --large-latency (P50:P95 in seconds)"))
+    if report.self_hosting:
+        hosting = report.self_hosting
+        api_month = units.format_usd(hosting.api_usd_per_month)
+        point = "never" if hosting.break_even_requests_per_month is None else (
+            f"from {units.format_count(hosting.break_even_requests_per_month)} requests/month "
+            f"({hosting.break_even_requests_per_second:.1f}/s sustained)")  # fmt: skip
+        pairs.append(
+            ("self-hosting", f"pays {point}; here {units.plural(hosting.gpus, 'GPU')} at "
+             f"{units.format_usd(hosting.gpu_usd_per_month)}/month against {api_month} "
+             f"by API: {hosting.cheaper} is cheaper")
+        )  # fmt: skip
+    if report.distil:
+        distil = report.distil
+        against = "never pays back" if distil.months_against_routed is None else (
+            f"pays back in {distil.months_against_routed:.1f} months against routing")  # fmt: skip
+        if distil.months_against_all_large is not None:
+            against += f", {distil.months_against_all_large:.1f} against all large"
+        pairs.append(("distilling", f"{units.format_usd(distil.upfront_usd)} up front {against}"))
+    if report.strategy == "router":
+        pairs.append(
+            ("honestly", f"a perfect router saves {units.format_percent(saving.perfect)}; this one, keeping "
+             f"{saving.gap_target:.0%} of the quality gap, {units.format_percent(max(saving.at_gap_target, -9.99))}")
+        )  # fmt: skip
+    return pairs
+
+
+def _break_even(report: RouteReport) -> str:
+    even = report.break_even
+    parts = []
+    if even.hard_share is None:
+        parts.append("no hard share at which routing is cheaper")
+    elif even.hard_share >= 1:
+        parts.append("cheaper than all large at every hard share")
+    else:
+        parts.append(f"cheaper than all large below {units.format_percent(even.hard_share)} hard")
+    if even.price_ratio is not None:
+        parts.append(f"from a price ratio of {even.price_ratio:.2f} (here {even.actual_price_ratio:.3g})")
+    return ", ".join(parts)
+
+
+def _assumptions(items: Sequence[Assumption]) -> Table:
+    """One row a number; a source that several share is written once."""
+    rows: list[tuple[str, ...]] = []
+    before = ""
+    for item in items:
+        source = safe(item.source) + (f" ({item.as_of})" if item.as_of else "")
+        rows.append((item.name, _assumed(item.value), item.basis, '"' if source == before else source))
+        before = source
+    return table([("", "left!"), ("", "right!"), ("", "left!"), ("", "left")], rows, header=False)
+
+
+def _assumed(value: float | str | None) -> str:
+    if value is None:
+        return "unknown"
+    return value if isinstance(value, str) else f"{value:,.6g}"

@@ -1,0 +1,360 @@
+"""List prices of hosted models: found by reference, dated, gated, with the spread over hosts.
+
+Two lists are read: the `genai-prices` package (imported here and only when a price is asked for) and a file of
+the user's in its JSON format or in LiteLLM's cost map format. Nothing is fetched. A price that a list does not
+have is unknown, never 0; one that no vendor would ask is refused.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import statistics
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sizer import units
+from sizer.errors import NotFoundError, UsageError
+from sizer.routing.economics import Api
+
+__all__ = [
+    "HostSpread",
+    "Price",
+    "PriceTier",
+    "Quote",
+    "genai_prices",
+    "hand_price",
+    "price_file",
+    "price_key",
+    "quote",
+    "refusal",
+]
+
+# Dearer than this and it is a mistake in the list: the dearest text models on sale ask 150 and 600 $ per
+# 10**6 tokens (o1-pro, 2025-03); the LiteLLM map has entries of 500 to 9,710 (jais, wrong by 1,000).
+HIGHEST_INPUT_USD_PER_MTOK = 300.0
+HIGHEST_OUTPUT_USD_PER_MTOK = 1200.0
+
+# Words in an id that name a way of serving, not other weights.
+_SERVING_WORDS = {"instruct", "it", "chat", "hf", "fp8", "turbo", "maas", "fast", "free"}
+_MAX_FILE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceTier:
+    """Rates from a prompt length on; the whole request is billed at them."""
+
+    above_input_tokens: int
+    """Applies to requests with more prompt tokens than this (0: from the start)."""
+    input_usd_per_mtok: float
+    """Dollars per 10**6 prompt tokens."""
+    output_usd_per_mtok: float
+    """Dollars per 10**6 generated tokens."""
+    cached_input_usd_per_mtok: float | None = None
+    """Dollars per 10**6 prompt tokens read from the cache; null where the list has none."""
+    cache_write_usd_per_mtok: float | None = None
+    """Dollars per 10**6 prompt tokens written to the cache; null where that is not billed apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What one host asks for one model."""
+
+    model: str
+    """The model's id at the host."""
+    host: str
+    """Who serves it."""
+    tiers: tuple[PriceTier, ...]
+    """Rates by prompt length, ascending; the first starts at 0."""
+    usd_per_request: float = 0.0
+    """A fee per call."""
+    source: str
+    """The list and its version, or the flag."""
+    as_of: str
+    """The day for which the price holds (YYYY-MM-DD)."""
+
+    def tier(self, input_tokens: float) -> PriceTier:
+        """The rates of a request with so many prompt tokens."""
+        return [tier for tier in self.tiers if tier.above_input_tokens == 0 or input_tokens > tier.above_input_tokens][
+            -1
+        ]
+
+    def api(self, input_tokens: float, verbosity: float = 1.0) -> Api:
+        """The rates at one prompt length, for the closed form."""
+        tier = self.tier(input_tokens)
+        return Api(
+            input_usd_per_mtok=tier.input_usd_per_mtok,
+            output_usd_per_mtok=tier.output_usd_per_mtok,
+            cached_input_usd_per_mtok=tier.cached_input_usd_per_mtok,
+            usd_per_request=self.usd_per_request,
+            verbosity=verbosity,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostSpread:
+    """What the hosts of the same weights ask, in dollars per request of the workload."""
+
+    hosts: int
+    """Hosts with a price."""
+    lowest_usd: float
+    """The cheapest host's."""
+    lowest_host: str
+    """Its name."""
+    median_usd: float
+    """The median host's."""
+    highest_usd: float
+    """The dearest host's."""
+    highest_host: str
+    """Its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quote:
+    """The price that is used for a reference, and what else was on offer."""
+
+    price: Price
+    """The chosen host's price."""
+    spread: HostSpread | None
+    """Over all hosts; null where the price was given by hand."""
+    refused: tuple[str, ...] = ()
+    """Entries left out by the sanity gate, each with the reason."""
+
+
+def hand_price(text: str, *, name: str, as_of: datetime.date) -> Price:
+    """A price from `IN:OUT` or `IN:OUT:CACHED`, dollars per 10**6 tokens. Raises UsageError."""
+    parts = text.split(":")
+    if len(parts) not in (2, 3):
+        raise UsageError(
+            f"{name}: `{text}` is not a price",
+            code="usage.number",
+            because="it takes dollars per million tokens: input, output and, if there is one, cached input",
+            hint=f"write {name} 0.05:0.10 or {name} 1.25:10:0.125",
+        )
+    rates = [units.parse_number(part, name=name, maximum=1e6) for part in parts]
+    tier = PriceTier(
+        above_input_tokens=0,
+        input_usd_per_mtok=rates[0],
+        output_usd_per_mtok=rates[1],
+        cached_input_usd_per_mtok=rates[2] if len(rates) == 3 else None,
+    )
+    return Price(model="by hand", host="by hand", tiers=(tier,), source=name, as_of=as_of.isoformat())
+
+
+def price_key(reference: str) -> str:
+    """What two ids of the same weights have in common.
+
+    Lower case, the part after the last slash, without words for ways of serving, letters and digits only:
+    `meta-llama/Llama-3.1-8B-Instruct` -> `llama318b`.
+    """
+    name = re.split(r"[/|]", reference.lower())[-1]
+    words = [word for word in re.split(r"[^a-z0-9]+", name) if word and word not in _SERVING_WORDS]
+    return "".join(words)
+
+
+def refusal(price: Price) -> str:
+    """Why a list's price is not believed; `""` where it is."""
+    for tier in price.tiers:
+        given, made = tier.input_usd_per_mtok, tier.output_usd_per_mtok
+        if given < 0 or made < 0:
+            return "it is negative"
+        if given == 0 and made == 0:
+            return "it is 0, which says unknown or a free trial"
+        if given > HIGHEST_INPUT_USD_PER_MTOK or made > HIGHEST_OUTPUT_USD_PER_MTOK:
+            return f"${given:,g} and ${made:,g} per million tokens are beyond any model on sale"
+    return ""
+
+
+def quote(
+    reference: str, prices: Iterable[Price], *, input_tokens: float, output_tokens: float, flag: str, host: str = ""
+) -> Quote:
+    """The median host's price for a reference, at the workload's tokens.
+
+    `HOST:MODEL` or `host` picks one. With an even number of hosts the lower middle one is taken, so that
+    the price is some real host's. Raises NotFoundError where no list has a price, UsageError where all are
+    refused or the host has none.
+    """
+    if not host and ":" in reference and "/" not in reference.partition(":")[0]:
+        host, _, reference = reference.partition(":")
+    wanted = price_key(reference)
+    found = [price for price in prices if price_key(price.model) == wanted]
+    if not found:
+        raise NotFoundError(
+            f"{flag}: no price is known for `{reference}`",
+            code="route.no_price",
+            because="the price list has no model of that name",
+            hint=f"give the price by hand ({flag}-price 0.05:0.10, dollars per million tokens in and out), "
+            "or say what serving it yourself takes (--self-host, --gpu-hour, --rps)",
+        )
+    reasons = {price: refusal(price) for price in found}
+    refused = tuple(f"{price.host} {price.model}: {why}" for price, why in reasons.items() if why)
+    usable = [price for price, why in reasons.items() if not why]
+    if host:
+        usable = [price for price in usable if price.host.lower() == host.lower()]
+    if not usable:
+        hosts = sorted({price.host for price in found})
+        raise UsageError(
+            f"{flag}: the price of `{reference}` cannot be used",
+            code="route.price",
+            because="; ".join(refused) or f"`{host}` has none; hosts that have one: {', '.join(hosts)}",
+            hint=f"give it by hand: {flag}-price IN:OUT",
+        )
+
+    def per_request(price: Price) -> float:
+        tier = price.tier(input_tokens)
+        return (input_tokens * tier.input_usd_per_mtok + output_tokens * tier.output_usd_per_mtok) / 1e6
+
+    ranked = sorted(usable, key=lambda price: (per_request(price), price.host, price.model))
+    middle = per_request(ranked[(len(ranked) - 1) // 2])
+    chosen = next(price for price in ranked if per_request(price) == middle)
+    spread = HostSpread(
+        hosts=len({price.host for price in ranked}),
+        lowest_usd=per_request(ranked[0]),
+        lowest_host=ranked[0].host,
+        median_usd=statistics.median(per_request(price) for price in ranked),
+        highest_usd=per_request(ranked[-1]),
+        highest_host=ranked[-1].host,
+    )
+    return Quote(price=chosen, spread=spread, refused=refused)
+
+
+def genai_prices(at: datetime.date) -> Iterator[Price]:
+    """Every token price of the installed `genai-prices` package that holds on the day `at`, at noon UTC."""
+    import genai_prices as package  # ~0.3 s: it imports pydantic and an HTTP client that is never used here
+    from genai_prices.data_snapshot import get_snapshot
+
+    moment = datetime.datetime.combine(at, datetime.time(12), tzinfo=datetime.UTC)
+    source = f"genai-prices {package.__version__}"
+    for provider in get_snapshot().providers:
+        for model in provider.models:
+            rates = {key: value for key, value in vars(model.get_prices(moment)).items() if value is not None}
+            tiers = _tiers({key: _genai_steps(value) for key, value in rates.items()})
+            if tiers:
+                fee = float(str(rates.get("requests_kcount", 0))) / 1000
+                yield Price(
+                    model=model.id, host=provider.id, tiers=tiers, usd_per_request=fee, source=source,
+                    as_of=at.isoformat(),
+                )  # fmt: skip
+
+
+def _genai_steps(value: Any) -> list[tuple[int, float]]:
+    """[(above, rate)] of a plain or tiered rate, as an object of the package or as its JSON."""
+    if isinstance(value, Mapping):
+        return [(0, float(value["base"]))] + [(int(t["start"]), float(t["price"])) for t in value.get("tiers", [])]
+    if hasattr(value, "tiers"):
+        return [(0, float(value.base))] + [(tier.start, float(tier.price)) for tier in value.tiers]
+    return [(0, float(value))]
+
+
+def _tiers(rates: Mapping[str, list[tuple[int, float]]]) -> tuple[PriceTier, ...]:
+    """Tiers from the steps of each rate; none where input or output has no rate."""
+    if "input_mtok" not in rates or "output_mtok" not in rates:
+        return ()
+    kept = {key: sorted(steps) for key, steps in rates.items() if key in _RATES}
+    starts = sorted({start for steps in kept.values() for start, _ in steps})
+
+    def rate(key: str, start: int) -> float | None:
+        return next((value for above, value in reversed(kept.get(key, [])) if above <= start), None)
+
+    def required(key: str, start: int) -> float:
+        if (value := rate(key, start)) is None:
+            raise ValueError(f"{key} has no rate for prompts of {start} tokens")
+        return value
+
+    return tuple(
+        PriceTier(
+            above_input_tokens=start,
+            input_usd_per_mtok=required("input_mtok", start),
+            output_usd_per_mtok=required("output_mtok", start),
+            cached_input_usd_per_mtok=rate("cache_read_mtok", start),
+            cache_write_usd_per_mtok=rate("cache_write_mtok", start),
+        )
+        for start in starts
+    )
+
+
+_RATES = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
+
+
+def price_file(path: Path, at: datetime.date) -> list[Price]:
+    """The prices of a file: `genai-prices` data (a list of providers) or a LiteLLM cost map (an object).
+
+    Raises UsageError where it is neither.
+    """
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise _bad_file(path, f"it is larger than {units.format_bytes(_MAX_FILE_BYTES)}")
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise _bad_file(path, error.strerror or "it cannot be read") from error
+    except (ValueError, RecursionError) as error:
+        raise _bad_file(path, f"it is not JSON ({error})") from error
+    try:
+        found = list(
+            _from_genai(document, path, at) if isinstance(document, list) else _from_litellm(document, path, at)
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _bad_file(path, f"an entry is not of either format ({type(error).__name__}: {error})") from error
+    if not found:
+        raise _bad_file(path, "it holds no price per token")
+    return found
+
+
+def _from_genai(document: list[Any], path: Path, at: datetime.date) -> Iterator[Price]:
+    for provider in document:
+        for model in provider["models"]:
+            rates = model.get("prices") or {}
+            if isinstance(rates, list):
+                rates = _dated(rates, at)
+            tiers = _tiers({key: _genai_steps(rates[key]) for key in _RATES if rates.get(key) is not None})
+            if tiers:
+                yield Price(
+                    model=model["id"], host=provider["id"], tiers=tiers, source=path.name, as_of=at.isoformat(),
+                    usd_per_request=float(rates.get("requests_kcount") or 0) / 1000,
+                )  # fmt: skip
+
+
+def _dated(entries: list[Any], at: datetime.date) -> Any:
+    """The last entry that holds on the day: no constraint, or a start date that has come."""
+    for entry in reversed(entries):
+        constraint = entry.get("constraint")
+        if constraint is None or constraint.get("start_date", "9999") <= at.isoformat():
+            return entry["prices"]
+    return entries[0]["prices"]
+
+
+_LITELLM_RATES = {
+    "input_mtok": "input_cost_per_token",
+    "output_mtok": "output_cost_per_token",
+    "cache_read_mtok": "cache_read_input_token_cost",
+    "cache_write_mtok": "cache_creation_input_token_cost",
+}
+_LITELLM_TIER = re.compile(r"(?P<rate>.+)_above_(?P<thousands>[0-9]+)k_tokens")
+
+
+def _from_litellm(document: Any, path: Path, at: datetime.date) -> Iterator[Price]:
+    for name, entry in document.items():
+        if not isinstance(entry, dict) or entry.get("mode", "chat") not in ("chat", "completion", "responses"):
+            continue
+        rates: dict[str, list[tuple[int, float]]] = {}
+        for ours, theirs in _LITELLM_RATES.items():
+            if entry.get(theirs) is None:
+                continue
+            rates[ours] = [(0, float(entry[theirs]) * 1e6)]
+            for key, value in entry.items():
+                match = _LITELLM_TIER.fullmatch(key)
+                if match and match["rate"] == theirs and value is not None:
+                    rates[ours].append((int(match["thousands"]) * 1000, float(value) * 1e6))
+        if tiers := _tiers(rates):
+            host = str(entry.get("litellm_provider") or name.partition("/")[0])
+            yield Price(model=name, host=host, tiers=tiers, source=path.name, as_of=at.isoformat())
+
+
+def _bad_file(path: Path, why: str) -> UsageError:
+    return UsageError(
+        f"`{path}` is not a price list", code="usage.prices", because=why,
+        hint="give a data.json of genai-prices or LiteLLM's model_prices_and_context_window.json",
+    )  # fmt: skip

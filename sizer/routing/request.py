@@ -1,0 +1,375 @@
+"""What a user asked, in the user's own words, made into a `Scenario` with every assumption on record.
+
+Numbers and references arrive as text from the command line; here they are parsed, looked up and given a basis.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sizer import units
+from sizer.errors import UsageError
+from sizer.routing import prices
+from sizer.routing.economics import Cascade, Errors, Outcome, SelfHosted, Supply
+from sizer.routing.latency import parse_latency
+from sizer.routing.prices import Price, Quote
+from sizer.routing.routers import Router, custom_router, find_router
+from sizer.routing.simulate import DistilPlan, Model, Scenario
+from sizer.routing.workload import Assumption, Basis, Workload, parse_requests, parse_tokens
+
+__all__ = ["RouteRequest", "build_scenario"]
+
+# The illustration used where no model is named: a ratio of 100 at the level of today's lists.
+_DEFAULT_PRICES = {"small": "0.05:0.10", "large": "5:10"}
+_DEFAULT_SOURCE = "illustration: a ratio of 100 at the level of today's lists"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteRequest:
+    """The flags of `sizer route`, as text; empty means not given."""
+
+    requests: str = ""
+    tokens: str = ""
+    hard_share: str = ""
+    cached_share: str = ""
+    small: str = ""
+    large: str = ""
+    small_price: str = ""
+    large_price: str = ""
+    small_verbosity: str = ""
+    large_verbosity: str = ""
+    prices: str = ""
+    at: str = ""
+    router: str = ""
+    false_hard: str = ""
+    false_easy: str = ""
+    large_share: str = ""
+    target_quality: str = ""
+    router_cost: str = ""
+    router_latency: str = ""
+    fixed_cost: str = ""
+    retried: str = ""
+    needless: str = ""
+    cascade: bool = False
+    detected: str = ""
+    verifier_cost: str = ""
+    verifier_latency: str = ""
+    large_quality: str = ""
+    only_small: str = ""
+    self_host: str = ""
+    gpu_hour: str = ""
+    rps: str = ""
+    gpus: str = ""
+    utilisation: str = ""
+    small_latency: str = ""
+    large_latency: str = ""
+    distil_labels: str = ""
+    distil_gpu_hours: str = ""
+    judge_cost: str = ""
+
+
+class _Record:
+    """Collects assumptions while values are read."""
+
+    def __init__(self) -> None:
+        self.assumptions: list[Assumption] = []
+
+    def add(self, name: str, value: float | str | None, basis: Basis, source: str, as_of: str = "") -> None:
+        self.assumptions.append(Assumption(name=name, value=value, basis=basis, source=source, as_of=as_of))
+
+    def share(self, name: str, text: str, flag: str, default: float, why: str) -> float:
+        value = units.parse_share(text, name=flag) if text else default
+        self.add(name, value, "declared" if text else "estimated", flag if text else why)
+        return value
+
+
+def build_scenario(request: RouteRequest, *, today: datetime.date, workload: Workload | None = None) -> Scenario:
+    """The scenario of a request. Prices are looked up only where a model is named.
+
+    `workload` replaces the flags' volume and tokens where it was read from a log. Raises UsageError for a
+    value that is not understood or out of range, NotFoundError for a model without a price.
+    """
+    record = _Record()
+    workload = _workload(request, record, workload)
+    at = _date(request.at) if request.at else today
+    lists = _price_lists(request, at)
+    gpus = _gpus(request, record)
+    small = _model("small", request, workload, lists, at, gpus, record)
+    large = _model("large", request, workload, lists, at, gpus, record)
+    outcome = _outcome(request, record, workload.hard_share)
+    router = _router(request, record)
+    errors = _operating_point(request, router, workload.hard_share, outcome)
+    record.add("false-hard rate", errors.false_hard, _router_basis(router), router.source, router.as_of)
+    record.add("false-easy rate", errors.false_easy, _router_basis(router), router.source, router.as_of)
+    cascade = _cascade(request, record)
+    return Scenario(
+        workload=workload,
+        small=small,
+        large=large,
+        router=router,
+        errors=errors,
+        outcome=outcome,
+        retried=_share(request.retried, "--retried"),
+        needless=_share(request.needless, "--needless"),
+        cascade=cascade,
+        verifier_usd=_number(request.verifier_cost, "--verifier-cost"),
+        verifier_seconds=_number(request.verifier_latency, "--verifier-latency"),
+        fixed_usd_per_month=_number(request.fixed_cost, "--fixed-cost"),
+        self_hosting=gpus if request.self_host in ("", "large") else None,
+        distil=_distil_plan(request),
+        assumptions=tuple(record.assumptions),
+    )
+
+
+def _workload(request: RouteRequest, record: _Record, known: Workload | None) -> Workload:
+    if known is None:
+        volume = parse_requests(request.requests or "1M/day")
+        given, made = parse_tokens(request.tokens or "500:200")
+        illustration = "illustration: give your own"
+        record.add(
+            "requests per month", volume, "declared" if request.requests else "estimated",
+            "--requests" if request.requests else illustration,
+        )  # fmt: skip
+        for name, value in (("input tokens", given), ("output tokens", made)):
+            record.add(
+                name, value, "declared" if request.tokens else "estimated",
+                "--tokens" if request.tokens else illustration,
+            )  # fmt: skip
+        known = Workload(requests_per_month=volume, input_tokens=given, output_tokens=made, hard_share=0.2)
+        cached = record.share("cached prompt share", request.cached_share, "--cached-share", 0.0, "no cache")
+        known = replace(known, cached_share=cached)
+        known_hard, why = 0.2, "illustration: label a sample of your own traffic"
+    else:
+        known_hard, why = known.hard_share, "the log"
+    hard = record.share("hard share", request.hard_share, "--hard-share", known_hard, why)
+    return replace(known, hard_share=hard)
+
+
+def _date(text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--at: `{text}` is not a date", code="usage.date", hint="write it as 2026-11-24") from error
+
+
+def _price_lists(request: RouteRequest, at: datetime.date) -> Sequence[Price]:
+    if request.prices:
+        return prices.price_file(Path(request.prices), at)
+    needed = (request.small and not request.small_price) or (request.large and not request.large_price)
+    return list(prices.genai_prices(at)) if needed else ()
+
+
+def _model(
+    side: str,
+    request: RouteRequest,
+    workload: Workload,
+    lists: Sequence[Price],
+    at: datetime.date,
+    gpus: SelfHosted | None,
+    record: _Record,
+) -> Model:
+    reference: str = getattr(request, side)
+    by_hand: str = getattr(request, f"{side}_price")
+    verbosity = _number(getattr(request, f"{side}_verbosity"), f"--{side}-verbosity", default=1.0)
+    latency_text: str = getattr(request, f"{side}_latency")
+    latency = parse_latency(latency_text, name=f"--{side}-latency") if latency_text else None
+    name = reference or f"the {side} model"
+    if request.self_host in (side, "both"):
+        if gpus is None:
+            raise UsageError(
+                f"--self-host {request.self_host}: what a GPU costs and carries is not known",
+                code="usage.arguments",
+                hint="add --gpu-hour (dollars) and --rps (requests per second that one replica sustains)",
+            )
+        return Model(name=name, host="self-hosted", supply=gpus, latency=latency)
+    if by_hand or not reference:
+        price = prices.hand_price(by_hand or _DEFAULT_PRICES[side], name=f"--{side}-price", as_of=at)
+        found = Quote(price=price, spread=None)
+        basis: Basis = "declared" if by_hand else "estimated"
+        source = f"--{side}-price" if by_hand else _DEFAULT_SOURCE
+    else:
+        found = prices.quote(
+            reference, lists, input_tokens=workload.input_tokens, output_tokens=workload.output_tokens,
+            flag=f"--{side}",
+        )  # fmt: skip
+        basis = "declared"
+        middle = "median host" if found.spread and found.spread.hosts > 1 else "host"
+        source = f"{found.price.source}, {middle} {found.price.host}, id {found.price.model}"
+    tier = found.price.tier(workload.input_tokens)
+    record.add(f"{side}: input, $/M tokens", tier.input_usd_per_mtok, basis, source, found.price.as_of)
+    record.add(f"{side}: output, $/M tokens", tier.output_usd_per_mtok, basis, source, found.price.as_of)
+    if workload.cached_share:
+        cached = tier.cached_input_usd_per_mtok
+        record.add(
+            f"{side}: cached, $/M tokens",
+            tier.input_usd_per_mtok if cached is None else cached,
+            basis if cached is not None else "estimated",
+            source if cached is not None else "no cached price is listed: the input price is used",
+            found.price.as_of,
+        )
+    if verbosity != 1.0:
+        record.add(f"{side}: verbosity", verbosity, "declared", f"--{side}-verbosity")
+    supply: Supply = found.price.api(workload.input_tokens, verbosity)
+    return Model(
+        name=name,
+        host=found.price.host if reference and not by_hand else "",
+        supply=supply,
+        spread=found.spread,
+        latency=latency,
+    )
+
+
+def _gpus(request: RouteRequest, record: _Record) -> SelfHosted | None:
+    if request.self_host not in ("", "small", "large", "both"):
+        raise UsageError(
+            f"--self-host: `{request.self_host}` is not one of small, large, both", code="usage.arguments",
+            hint="say which of the two models runs on your GPUs",
+        )  # fmt: skip
+    if not request.gpu_hour and not request.rps:
+        return None
+    if not (request.gpu_hour and request.rps):
+        raise UsageError(
+            "--gpu-hour and --rps belong together", code="usage.arguments",
+            because="a GPU's price says nothing without the requests it carries",
+            hint="give both: --gpu-hour 2.50 --rps 20",
+        )  # fmt: skip
+    utilisation = units.parse_share(request.utilisation or "0.6", name="--utilisation")
+    if utilisation == 0:
+        raise UsageError(
+            "--utilisation 0 needs endless GPUs", code="usage.range", hint="give the mean load over the peak"
+        )
+    gpus = SelfHosted(
+        gpu_usd_per_hour=units.parse_number(request.gpu_hour, name="--gpu-hour", maximum=1e5),
+        requests_per_second=units.parse_number(request.rps, name="--rps", minimum=1e-6, maximum=1e6),
+        gpus_per_replica=units.parse_count(request.gpus or "1", name="--gpus", minimum=1, maximum=10_000),
+        utilisation=utilisation,
+    )  # fmt: skip
+    record.add("GPU, $ per hour", gpus.gpu_usd_per_hour, "declared", "--gpu-hour")
+    record.add("replica, requests/s", gpus.requests_per_second, "declared", "--rps")
+    record.add("GPUs of a replica", gpus.gpus_per_replica, "declared" if request.gpus else "estimated", "--gpus")
+    record.add(
+        "utilisation", gpus.utilisation, "declared" if request.utilisation else "estimated",
+        "--utilisation" if request.utilisation else "default",
+    )  # fmt: skip
+    return gpus
+
+
+def _outcome(request: RouteRequest, record: _Record, hard_share: float) -> Outcome:
+    large = record.share(
+        "large model's quality", request.large_quality, "--large-quality", 1.0,
+        "assumed right on everything: give its measured quality",
+    )  # fmt: skip
+    only_small = record.share(
+        "only small is right", request.only_small, "--only-small", 0.0,
+        "assumed none (5 to 7 % in published outcomes: RouteLLM on MMLU and GSM8K)",
+    )  # fmt: skip
+    if large <= 0 or hard_share > large:
+        raise UsageError(
+            f"the large model cannot be right on {large:.0%} of the requests",
+            code="usage.range",
+            because=f"{hard_share:.0%} are hard, which means that only it is right on them",
+            hint="raise --large-quality or lower --hard-share",
+        )
+    if only_small > 1 - large:
+        raise UsageError(
+            f"--only-small {only_small:.0%} is more than the large model gets wrong ({1 - large:.0%})",
+            code="usage.range", hint="lower it, or lower --large-quality",
+        )  # fmt: skip
+    return Outcome(large_quality=large, only_small=only_small)
+
+
+def _router(request: RouteRequest, record: _Record) -> Router:
+    rates = (request.false_hard, request.false_easy)
+    if any(rates) and not all(rates):
+        raise UsageError("--false-hard and --false-easy belong together", code="usage.arguments", hint="give both")
+    if all(rates):
+        if request.router not in ("", "custom"):
+            raise UsageError(
+                f"--router {request.router} has its own error rates", code="usage.arguments",
+                hint="leave out either --router or --false-hard and --false-easy",
+            )  # fmt: skip
+        router = custom_router(*(units.parse_share(text, name="--false-hard/--false-easy") for text in rates))
+    else:
+        router = find_router(request.router or "text")
+    cost, wait = router.usd_per_request, router.latency_seconds
+    if request.router_cost:
+        cost = _number(request.router_cost, "--router-cost")
+    if request.router_latency:
+        wait = _number(request.router_latency, "--router-latency")
+    record.add(
+        "router, $ per request", cost, "declared" if request.router_cost else "estimated",
+        "--router-cost" if request.router_cost else router.source, "" if request.router_cost else router.as_of,
+    )  # fmt: skip
+    return replace(router, usd_per_request=cost, latency_seconds=wait)
+
+
+def _router_basis(router: Router) -> Basis:
+    return "measured" if router.is_measured else "declared"
+
+
+def _operating_point(request: RouteRequest, router: Router, hard_share: float, outcome: Outcome) -> Errors:
+    """By a share, by a quality, a custom router's own point, or else as many sent up as are hard."""
+    if request.large_share and request.target_quality:
+        raise UsageError(
+            "--large-share and --target-quality exclude each other", code="usage.arguments", hint="give one"
+        )
+    if request.target_quality:
+        quality = units.parse_share(request.target_quality, name="--target-quality") * outcome.large_quality
+        return router.at_quality(quality, hard_share, outcome)
+    if request.large_share:
+        return router.at_share(units.parse_share(request.large_share, name="--large-share"), hard_share)
+    if router.name in ("custom", "perfect"):
+        return router.points[1]
+    return router.at_share(hard_share, hard_share)
+
+
+def _cascade(request: RouteRequest, record: _Record) -> Cascade | None:
+    if not request.cascade:
+        if request.detected or request.verifier_cost:
+            raise UsageError(
+                "--detected and --verifier-cost belong to a cascade", code="usage.arguments", hint="add --cascade"
+            )
+        return None
+    cascade = Cascade(
+        detected=record.share(
+            "bad answers detected", request.detected, "--detected", 1.0,
+            "a perfect verifier: give a measured rate",
+        ),
+        needless=record.share(
+            "fine ones escalated", request.needless, "--needless", 0.0,
+            "a perfect verifier: give a measured rate",
+        ),
+    )  # fmt: skip
+    cost = _number(request.verifier_cost, "--verifier-cost")
+    record.add("verifier, $ per request", cost, "declared" if request.verifier_cost else "estimated", "--verifier-cost")
+    return cascade
+
+
+def _distil_plan(request: RouteRequest) -> DistilPlan | None:
+    if not request.distil_labels:
+        if request.distil_gpu_hours or request.judge_cost:
+            raise UsageError(
+                "--distil-gpu-hours and --judge-cost belong to --distil-labels", code="usage.arguments",
+                hint="say how many labels: --distil-labels 20000",
+            )  # fmt: skip
+        return None
+    hours = _number(request.distil_gpu_hours, "--distil-gpu-hours")
+    if hours and not request.gpu_hour:
+        raise UsageError("--distil-gpu-hours needs --gpu-hour", code="usage.arguments", hint="add --gpu-hour 2.50")
+    return DistilPlan(
+        labels=units.parse_count(request.distil_labels, name="--distil-labels"),
+        judge_usd=_number(request.judge_cost, "--judge-cost"),
+        gpu_hours=hours,
+        gpu_usd_per_hour=_number(request.gpu_hour, "--gpu-hour"),
+    )
+
+
+def _number(text: str, name: str, default: float = 0.0) -> float:
+    return units.parse_number(text, name=name, maximum=1e12) if text else default
+
+
+def _share(text: str, name: str) -> float:
+    return units.parse_share(text, name=name) if text else 0.0

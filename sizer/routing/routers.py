@@ -1,0 +1,152 @@
+"""Routers: how often one errs at each share of requests that it sends to the large model.
+
+A router is its curve of (false-hard, false-easy) pairs, from "nothing goes up" (0, 1) to "everything goes up"
+(1, 0). Between two measured points it is interpolated: a coin between two thresholds reaches every point of
+the segment. Measured curves are data (`data/routers.yaml`), each with its source.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from sizer.errors import UsageError
+from sizer.routing.economics import Errors, Outcome, delivered_quality, large_share
+from sizer.tables import load_table
+
+__all__ = ["Router", "custom_router", "find_router", "measured_routers", "perfect_router", "random_router"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _MeasuredRow:
+    """One entry of `data/routers.yaml`."""
+
+    name: str
+    title: str
+    data: str
+    questions: int
+    hard_share: float
+    usd_per_request: float
+    latency_seconds: float
+    source: str
+    checked: datetime.date
+    points: list[tuple[float, float, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Router:
+    """A way to send requests up or down."""
+
+    name: str
+    """What `--router` calls it."""
+    title: str
+    """What it is, in a few words."""
+    source: str
+    """The measurement or flag behind its error rates."""
+    points: tuple[Errors, ...]
+    """Error rates from the strictest threshold to the most generous one, the two trivial ends included."""
+    usd_per_request: float = 0.0
+    """What one decision costs."""
+    latency_seconds: float = 0.0
+    """What one decision takes."""
+    as_of: str = ""
+    """The date of the measurement."""
+    is_measured: bool = False
+    """Whether the error rates were measured on labelled outcomes."""
+
+    def at_share(self, share: float, hard_share: float) -> Errors:
+        """The error rates at which `share` of the requests go to the large model."""
+        low = self.points[0]
+        for high in self.points[1:]:
+            below, above = large_share(hard_share, low), large_share(hard_share, high)
+            if above >= share:
+                part = 0.0 if above == below else (share - below) / (above - below)
+                return _between(low, high, max(0.0, part))
+            low = high
+        return low
+
+    def at_quality(self, quality: float, hard_share: float, outcome: Outcome) -> Errors:
+        """The error rates with the smallest share sent up that deliver `quality`; the generous end if none does."""
+        low = self.points[0]
+        for high in self.points[1:]:
+            below, above = _quality(low, hard_share, outcome), _quality(high, hard_share, outcome)
+            if below >= quality:
+                return low
+            if above >= quality:
+                return _between(low, high, (quality - below) / (above - below))
+            low = high
+        return low
+
+
+def measured_routers() -> dict[str, Router]:
+    """The shipped measured routers, by the name that `--router` takes."""
+    rows = load_table("routers.yaml", list[_MeasuredRow])
+    return {
+        row.name: Router(
+            name=row.name,
+            title=f"{row.title}, measured on {row.data}",
+            source=row.source,
+            points=_curve([Errors(false_hard=alpha, false_easy=beta) for _, alpha, beta in row.points]),
+            usd_per_request=row.usd_per_request,
+            latency_seconds=row.latency_seconds,
+            as_of=row.checked.isoformat(),
+            is_measured=True,
+        )
+        for row in rows
+    }
+
+
+def perfect_router() -> Router:
+    """A router that is never wrong; it does not exist."""
+    return Router(
+        name="perfect",
+        title="a router that is never wrong",
+        source="by definition; no such router exists",
+        points=_curve([Errors(false_hard=0.0, false_easy=0.0)]),
+    )
+
+
+def random_router() -> Router:
+    """A coin."""
+    return Router(name="random", title="a coin", source="by definition", points=_curve([]))
+
+
+def custom_router(false_hard: float, false_easy: float) -> Router:
+    """A router with the user's own error rates."""
+    return Router(
+        name="custom",
+        title="your own error rates",
+        source="--false-hard, --false-easy",
+        points=_curve([Errors(false_hard=false_hard, false_easy=false_easy)]),
+    )
+
+
+def find_router(name: str) -> Router:
+    """The router that `--router NAME` names. Raises UsageError where there is none."""
+    known = {"perfect": perfect_router, "random": random_router}
+    if name in known:
+        return known[name]()
+    measured = measured_routers()
+    if name not in measured:
+        raise UsageError(
+            f"--router: no router is called `{name}`",
+            code="usage.router",
+            because=f"known are perfect, random, {', '.join(measured)}",
+            hint="take one of those, or give your own rates with --false-hard and --false-easy",
+        )
+    return measured[name]
+
+
+def _curve(points: list[Errors]) -> tuple[Errors, ...]:
+    return (Errors(false_hard=0.0, false_easy=1.0), *points, Errors(false_hard=1.0, false_easy=0.0))
+
+
+def _between(low: Errors, high: Errors, part: float) -> Errors:
+    return Errors(
+        false_hard=low.false_hard + part * (high.false_hard - low.false_hard),
+        false_easy=low.false_easy + part * (high.false_easy - low.false_easy),
+    )
+
+
+def _quality(errors: Errors, hard_share: float, outcome: Outcome) -> float:
+    return delivered_quality(hard_share, outcome, hard_lost=errors.false_easy, easy_down=1 - errors.false_hard)

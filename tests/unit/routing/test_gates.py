@@ -1,0 +1,52 @@
+"""The gates' grammar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from sizer.errors import UsageError
+from sizer.routing.gates import check_gates, parse_gate
+
+
+@dataclass(frozen=True)
+class Inner:
+    measured: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    saving: Inner
+    verdict: str = "route"
+
+
+@pytest.mark.parametrize(
+    ("text", "failed"),
+    [("saving<0.3", True), ("saving<20%", False), ("saving <= 0.25", True), ("saving>0.25", False), ("saving>=25%", True)],
+)  # fmt: skip
+def test_operators(text: str, failed: bool) -> None:
+    """A gate fails where its condition holds for the value 0.25."""
+    (result,) = check_gates([parse_gate(text)], Report(saving=Inner(measured=0.25)), {"saving": "saving.measured"})
+    assert result.failed is failed
+
+
+def test_unknown_value_fails() -> None:
+    """A gate on a number that is unknown fails: a limit that cannot be checked does not hold."""
+    (result,) = check_gates([parse_gate("saving.measured<0.3")], Report(saving=Inner(measured=None)), {})
+    assert result.failed
+    assert result.value is None
+
+
+@pytest.mark.parametrize("text", ["saving", "saving=0.3", "saving<", "<0.3", "saving<0.3 and quality<1", "saving<nan"])
+def test_bad_grammar(text: str) -> None:
+    """What is not NAME OPERATOR NUMBER is refused."""
+    with pytest.raises(UsageError, match="--fail-if"):
+        parse_gate(text)
+
+
+@pytest.mark.parametrize("name", ["verdict", "nothing", "saving"])
+def test_no_such_number(name: str) -> None:
+    """A name that is no number of the report is refused, with the names that are."""
+    with pytest.raises(UsageError, match=r"names are .*saving\.measured"):
+        check_gates([parse_gate(f"{name}<1")], Report(saving=Inner(measured=0.2)), {})

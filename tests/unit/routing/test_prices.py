@@ -1,0 +1,163 @@
+"""Prices: matching, the gate, the median host, both file formats."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sizer.errors import NotFoundError, UsageError
+from sizer.routing.prices import Price, PriceTier, genai_prices, hand_price, price_file, price_key, quote, refusal
+
+DAY = datetime.date(2026, 11, 24)
+
+
+def price(host: str, given: float, made: float, model: str = "org/Some-8B-Instruct") -> Price:
+    tier = PriceTier(above_input_tokens=0, input_usd_per_mtok=given, output_usd_per_mtok=made)
+    return Price(model=model, host=host, tiers=(tier,), source="test", as_of="2026-11-24")
+
+
+def ask(reference: str, prices: list[Price], **more: Any) -> Any:
+    return quote(reference, prices, input_tokens=1e6, output_tokens=0, flag="--small", **more)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b"), ("Qwen/Qwen3-32B", "qwen3_32b-fp8"), ("a/M-1.5", "M.1.5:free")],
+)  # fmt: skip
+def test_same_weights(one: str, other: str) -> None:
+    """Ids that differ by owner, case, separators and words for ways of serving name the same weights."""
+    assert price_key(one) == price_key(other)
+
+
+def test_other_weights() -> None:
+    """A different size or version is another model."""
+    assert (
+        len({price_key(name) for name in ("llama-3.1-8b", "llama-3.1-70b", "llama-3-8b", "llama-3.1-8b-vision")}) == 4
+    )
+
+
+def test_median_host_is_real() -> None:
+    """Of four hosts the lower middle one is taken and named, with the cheapest and the dearest beside it."""
+    found = ask("some-8b", [price("d", 9, 1), price("a", 1, 1), price("c", 3, 1), price("b", 2, 1)])
+    assert (found.price.host, found.spread.hosts) == ("b", 4)
+    assert (found.spread.lowest_host, found.spread.highest_host, found.spread.median_usd) == ("a", "d", 2.5)
+
+
+def test_named_host() -> None:
+    """HOST:MODEL takes that host's price."""
+    assert ask("d:some-8b", [price("d", 9, 1), price("a", 1, 1)]).price.host == "d"
+
+
+def test_host_without_price() -> None:
+    """A host that has no price for the model is refused, with those that have one."""
+    with pytest.raises(UsageError) as caught:
+        ask("x:some-8b", [price("d", 9, 1), price("a", 1, 1)])
+    assert "a, d" in caught.value.because
+
+
+def test_unknown_model() -> None:
+    """A model that no list has is not found, never free."""
+    with pytest.raises(NotFoundError, match="no price is known"):
+        ask("other-8b", [price("a", 1, 1)])
+
+
+@pytest.mark.parametrize(
+    ("given", "made", "why"),
+    [(3200, 9710, "beyond"), (500, 2000, "beyond"), (0, 0, "unknown"), (-1, 2, "negative"), (150, 600, ""), (0, 0.1, "")],
+)  # fmt: skip
+def test_sanity_gate(given: float, made: float, why: str) -> None:
+    """The two jais entries of the LiteLLM map, zero and negative prices are refused; the dearest real ones are not."""
+    assert why in refusal(price("a", given, made))
+    assert bool(refusal(price("a", given, made))) is bool(why)
+
+
+def test_refused_hosts_are_named() -> None:
+    """A host whose price is absurd is left out and listed."""
+    found = ask("some-8b", [price("sane", 1, 1), price("absurd", 5000, 1)])
+    assert found.price.host == "sane"
+    assert found.refused[0].startswith("absurd")
+
+
+def test_only_refused() -> None:
+    """Where every price is refused there is no price, and the error says why."""
+    with pytest.raises(UsageError, match="cannot be used"):
+        ask("some-8b", [price("free", 0, 0)])
+
+
+def test_hand_price() -> None:
+    """IN:OUT:CACHED by hand; the cached price is optional and stays unknown without it."""
+    assert hand_price("1.25:10:0.125", name="--large-price", as_of=DAY).tiers[0].cached_input_usd_per_mtok == 0.125
+    assert hand_price("1.25:10", name="--large-price", as_of=DAY).tiers[0].cached_input_usd_per_mtok is None
+    with pytest.raises(UsageError, match="is not a price"):
+        hand_price("1.25", name="--large-price", as_of=DAY)
+
+
+def test_litellm_map(tmp_path: Path) -> None:
+    """LiteLLM's dollars per token become dollars per million, its tiers become tiers, images are left out."""
+    entries = {
+        "host/model": {"litellm_provider": "host", "mode": "chat", "input_cost_per_token": 3e-6,
+                       "output_cost_per_token": 1.5e-5, "cache_read_input_token_cost": 3e-7,
+                       "input_cost_per_token_above_200k_tokens": 6e-6},
+        "host/picture": {"litellm_provider": "host", "mode": "image_generation", "input_cost_per_token": 1,
+                         "output_cost_per_token": 1},
+        "host/half": {"litellm_provider": "host", "mode": "chat", "input_cost_per_token": 1e-6},
+    }  # fmt: skip
+    path = tmp_path / "map.json"
+    path.write_text(json.dumps(entries))
+    (found,) = price_file(path, DAY)
+    assert found.tier(200_000).input_usd_per_mtok == pytest.approx(3)
+    assert found.tier(200_001).input_usd_per_mtok == pytest.approx(6)
+    assert found.tier(200_001).output_usd_per_mtok == pytest.approx(15)
+    assert (found.host, found.source, found.as_of) == ("host", "map.json", "2026-11-24")
+
+
+def test_genai_data(tmp_path: Path) -> None:
+    """genai-prices data: the last price whose start date has come holds, with its tiers."""
+    providers = [
+        {
+            "id": "host",
+            "models": [
+                {"id": "m", "prices": [
+                    {"prices": {"input_mtok": 1, "output_mtok": 2}},
+                    {"constraint": {"start_date": "2026-11-01"},
+                     "prices": {"input_mtok": {"base": 3, "tiers": [{"start": 1000, "price": 4}]}, "output_mtok": 5}},
+                    {"constraint": {"start_date": "2027-01-01"}, "prices": {"input_mtok": 9, "output_mtok": 9}}]},
+                {"id": "free", "prices": {}},
+            ],
+        }
+    ]  # fmt: skip
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(providers))
+    (found,) = price_file(path, DAY)
+    assert [tier.input_usd_per_mtok for tier in found.tiers] == [3, 4]
+    assert found.tier(1001).output_usd_per_mtok == 5
+
+
+@pytest.mark.parametrize("text", ["{", "[1, 2]", "{}", '{"a": {"mode": "chat"}}', '[{"id": "x"}]'])
+def test_not_a_price_list(tmp_path: Path, text: str) -> None:
+    """A file of neither format is refused, naming it."""
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="is not a price list"):
+        price_file(path, DAY)
+
+
+def test_package_prices() -> None:
+    """The installed list has OpenAI's GPT-5 at $1.25 and $10 (its launch price), dated and with its source."""
+    found = ask("openai:gpt-5", list(genai_prices(DAY)))
+    assert found.price.tiers[0].input_usd_per_mtok == 1.25
+    assert found.price.tiers[0].output_usd_per_mtok == 10
+    assert found.price.source.startswith("genai-prices ")
+    assert found.price.as_of == "2026-11-24"
+
+
+def test_every_listed_price_is_believable_or_refused() -> None:
+    """Every price of the installed list has a positive rate within the bounds, or is refused with a reason."""
+    for found in genai_prices(DAY):
+        assert refusal(found) or all(0 <= tier.output_usd_per_mtok <= 1200 for tier in found.tiers)
+        assert found.source
+        assert found.as_of
