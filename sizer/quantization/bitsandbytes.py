@@ -1,0 +1,76 @@
+"""bitsandbytes: NF4 and FP4 blocks in a flat byte tensor, and LLM.int8() rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sizer.quantization.dtypes import BITS
+from sizer.quantization.format import Format, Module, Weight
+from sizer.quantization.scaled import state_of
+
+__all__ = ["Bnb4Bit", "Bnb8Bit"]
+
+_STATE = ("absmax", "quant_map", "nested_absmax", "nested_quant_map")
+
+
+class Bnb4Bit(Format):
+    """`weight` U8 [n / 2, 1] + `weight.absmax`, `weight.quant_map`, `weight.nested_*`, `weight.quant_state.*`.
+
+    Two values a byte, in row order; the container may be a wider dtype (`bnb_4bit_quant_storage`). The shape is
+    in the body of `quant_state`; the bias or the configuration's dimensions give it where they fit.
+    Source: bitsandbytes, functional.py, `quantize_4bit` and `QuantState.as_dict`.
+    """
+
+    name = "bitsandbytes 4-bit"
+
+    def read(self, module: Module) -> Iterator[Weight]:
+        """Every parameter with a `quant_map` of its own."""
+        for leaf in module.tensors:
+            parameter = leaf.removesuffix(".quant_map")
+            if parameter == leaf or parameter.endswith((".nested", "_nested")) or parameter not in module.tensors:
+                continue
+            carrier = module.tensors[parameter]
+            states = tuple(name for name in module.tensors if name.startswith(f"{parameter}.quant_state."))
+            kind = "FP4" if any(name.endswith("__fp4") for name in states) else "NF4"
+            parameters = (
+                carrier.size_bytes * 2 if carrier.dtype not in BITS else carrier.elements * BITS[carrier.dtype] // 4
+            )
+            yield Weight(
+                leaf=parameter,
+                parameters=parameters,
+                shape=_shape(module, parameter, parameters),
+                storage=f"bitsandbytes {kind}",
+                bits=4,
+                uses=(parameter, *states, *module.present(*(f"{parameter}.{state}" for state in _STATE))),
+            )
+
+
+def _shape(module: Module, parameter: str, parameters: int) -> tuple[int, ...] | None:
+    """[out, in] where the bias gives the outputs; None where nothing does."""
+    bias = module.tensors.get("bias") if parameter == "weight" else None
+    if bias is not None and len(bias.shape) == 1 and bias.shape[0] and parameters % bias.shape[0] == 0:
+        return bias.shape[0], parameters // bias.shape[0]
+    return None
+
+
+class Bnb8Bit(Format):
+    """`weight` I8 [out, in] + `SCB` F32 [out] + `weight_format`.
+
+    Source: bitsandbytes, nn/modules.py, `Linear8bitLt._save_to_state_dict`.
+    """
+
+    name = "bitsandbytes 8-bit"
+
+    def read(self, module: Module) -> Iterator[Weight]:
+        """Byte weights with a row statistic."""
+        carrier, rows = module.tensors.get("weight"), module.tensors.get("SCB")
+        if carrier is None or rows is None or carrier.dtype not in ("I8", "U8"):
+            return
+        yield Weight(
+            leaf="weight",
+            parameters=carrier.elements,
+            shape=carrier.shape,
+            storage="bitsandbytes 8-bit",
+            bits=8,
+            uses=("weight", *state_of(module, "weight"), *module.present("CB", "weight_format", "SCBt")),
+        )

@@ -1,0 +1,148 @@
+"""What config.json and the files beside it declare about the packing. Claims: the tensors decide first.
+
+Nothing here trusts a type or a value: a configuration may be missing, nested, or belong to another model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sizer.quantization.format import Scheme
+
+__all__ = ["Declared", "read_declared"]
+
+_SECTIONS = ("quantization_config", "compression_config", "quantization")
+_NESTED = ("text_config", "language_config", "llm_config", "thinker_config")
+_BITS = ("bits", "w_bit", "num_bits", "nbits", "weight_bits")
+_GROUP = ("group_size", "q_group_size", "weight_group_size")
+_ALGORITHMS = {"NVFP4": 4, "MXFP4": 4, "FP8": 8, "MXFP8": 8, "INT8": 8, "W4A16": 4, "W4A8": 4, "INT4": 4, "W8A": 8}
+_WIDTH_KEYS = ("_size", "_dim", "_rank", "_width", "dim", "width", "channels", "d_model", "d_ff", "n_embd", "n_inner")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """The method and the schemes that a configuration names."""
+
+    method: str = ""
+    """`gptq`, `awq`, `fp8`, `modelopt`, `mlx`, ... in lower case; empty where none is named."""
+    schemes: tuple[Scheme, ...] = ()
+    """Schemes of the model as a whole, the likeliest first."""
+    by_name: Mapping[str, Scheme] = field(default_factory=dict)
+    """Schemes of single modules, by full name."""
+    widths: frozenset[int] = frozenset()
+    """Layer dimensions that the configuration names."""
+
+    def schemes_of(self, name: str) -> tuple[Scheme, ...]:
+        """The schemes of one module, the likeliest first."""
+        own = self.by_name.get(name)
+        return (own, *self.schemes) if own is not None else self.schemes
+
+
+def read_declared(config: Mapping[str, Any] | None, documents: Mapping[str, Any]) -> Declared:
+    """What the configuration and the documents beside it declare; empty where they say nothing that is understood."""
+    sections = list(_sections(config or {}, documents))
+    method = next((found for section, default in sections if (found := _method(section) or default)), "")
+    schemes: dict[Scheme, None] = {}
+    by_name: dict[str, Scheme] = {}
+    for section, _ in sections:
+        for scheme in _schemes(section):
+            schemes[scheme] = None
+        by_name.update(_by_name(section))
+    return Declared(
+        method=method,
+        schemes=tuple(schemes),
+        by_name=by_name,
+        widths=frozenset(_widths(config or {}, depth=0)),
+    )
+
+
+def _sections(config: Mapping[str, Any], documents: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Each mapping that describes a quantisation, with the method that its place implies."""
+    for holder in (config, *(config.get(key) for key in _NESTED)):
+        if isinstance(holder, Mapping):
+            for key in _SECTIONS:
+                section = holder.get(key)
+                if isinstance(section, Mapping):
+                    yield section, "mlx" if key == "quantization" else ""
+    for file, inner, method in (
+        ("hf_quant_config.json", "quantization", "modelopt"),
+        ("quantize_config.json", "", "gptq"),
+        ("quant_config.json", "", "awq"),
+    ):
+        document = documents.get(file)
+        section = document.get(inner) if inner and isinstance(document, Mapping) else document
+        if isinstance(section, Mapping):
+            yield section, method
+
+
+def _method(section: Mapping[str, Any]) -> str:
+    named = section.get("quant_method")
+    return named.lower() if isinstance(named, str) else ""
+
+
+def _integer(section: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
+    for key in keys:
+        value = section.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and -1 <= value <= 1 << 31:
+            return value
+    return None
+
+
+def _scheme(section: Mapping[str, Any]) -> Scheme | None:
+    bits, group = _integer(section, _BITS), _integer(section, _GROUP)
+    mode = next((section[key] for key in ("mode", "type") if isinstance(section.get(key), str)), "")
+    algorithm = section.get("quant_algo")
+    if isinstance(algorithm, str):
+        mode = mode or algorithm.lower()
+        bits = bits or next((width for name, width in _ALGORITHMS.items() if algorithm.upper().startswith(name)), None)
+    if section.get("load_in_4bit") is True:
+        bits = 4
+    if section.get("load_in_8bit") is True:
+        bits = 8
+    if bits is not None and not 1 <= bits <= 16:
+        bits = None
+    return Scheme(bits, group, mode) if bits is not None or group is not None or mode else None
+
+
+def _schemes(section: Mapping[str, Any]) -> Iterator[Scheme]:
+    groups = section.get("config_groups")
+    if isinstance(groups, Mapping):
+        for entry in groups.values():
+            weights = entry.get("weights") if isinstance(entry, Mapping) else None
+            if isinstance(weights, Mapping) and (found := _scheme(weights)):
+                yield found
+    if found := _scheme(section):
+        yield found
+
+
+def _by_name(section: Mapping[str, Any]) -> Iterator[tuple[str, Scheme]]:
+    """Entries whose key is a module's name: MLX keeps them beside the defaults, others under a key of their own."""
+    for holder in (section, section.get("extra_config"), section.get("quantized_layers"), section.get("modules")):
+        if isinstance(holder, Mapping):
+            for name, entry in holder.items():
+                if isinstance(entry, Mapping) and isinstance(name, str) and "." in name and (found := _scheme(entry)):
+                    yield name, found
+
+
+def _widths(config: Mapping[str, Any], depth: int) -> Iterator[int]:
+    for key, value in config.items():
+        if isinstance(value, Mapping) and depth < 3:
+            yield from _widths(value, depth + 1)
+        elif isinstance(value, int) and not isinstance(value, bool) and value >= 32 and key.endswith(_WIDTH_KEYS):
+            yield value
+            heads = config.get("num_attention_heads") if key == "head_dim" else None
+            if isinstance(heads, int) and not isinstance(heads, bool):
+                yield value * heads
+
+
+def parse_json(text: object) -> Any:
+    """The value of a JSON text in a file's metadata, or None."""
+    if not isinstance(text, str) or len(text) > 1_000_000:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,125 @@
+"""What a packing format is: from the tensors of one module to the weights it means.
+
+A module is everything stored under one parent name (`model.layers.*.self_attn.q_proj`), with parameters
+that a format splits further (`weight.absmax`) folded back into it. Modules that hold the same leaves with the
+same dtypes and shapes are one `Module`, decoded once however many of them a checkpoint has.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar, NamedTuple
+
+__all__ = ["Format", "Kind", "Module", "Scheme", "Weight", "find_packed_axis", "group_words", "join"]
+
+
+class Kind(NamedTuple):
+    """How a tensor is stored, its name aside."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    size_bytes: int
+
+    @property
+    def elements(self) -> int:
+        """Stored elements: the product of the shape (1 for a scalar)."""
+        return prod(self.shape)
+
+
+class Scheme(NamedTuple):
+    """What a configuration declares for a module; None where it does not say."""
+
+    bits: int | None = None
+    group_size: int | None = None
+    """Weights that share a scale along the input; -1 or None for one scale per output channel."""
+    mode: str = ""
+    """A further name, where one is needed: `mxfp4`, `nvfp4`, `affine`, `float`, `int`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Module:
+    """The tensors of one module, or of many that are alike."""
+
+    path: str
+    """Template of the parent name, `*` where numbers stand; empty at the root."""
+    tensors: dict[str, Kind]
+    """By leaf: `weight`, `qweight`, `gate_up_proj_blocks`, `weight.quant_state.bitsandbytes__nf4`."""
+    indices: tuple[tuple[int, ...], ...]
+    """The numbers at the `*`, for each of the modules that are alike."""
+    schemes: tuple[Scheme, ...] = ()
+    """What the configuration declares for this module, the likeliest first."""
+    method: str = ""
+    """The declared method (`gptq`, `awq`, `fp8`, ...), empty where none is declared."""
+    widths: frozenset[int] = frozenset()
+    """Dimensions seen elsewhere in the checkpoint and its configuration: they settle what padding leaves open."""
+
+    def present(self, *leaves: str) -> tuple[str, ...]:
+        """Those of the leaves that the module has."""
+        return tuple(leaf for leaf in leaves if leaf in self.tensors)
+
+    def companions(self, parameter: str, suffixes: Sequence[str], bare: Sequence[str] = ()) -> tuple[str, ...]:
+        """Leaves that accompany a parameter: `<parameter><suffix>`, and for `weight` also the bare names."""
+        own = self.present(*(parameter + suffix for suffix in suffixes))
+        return own + self.present(*bare) if parameter == "weight" else own
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weight:
+    """One logical parameter that a format recognised in a module."""
+
+    leaf: str
+    """Its name below the module in the unquantised model: `weight`, `gate_up_proj`."""
+    parameters: int
+    shape: tuple[int, ...] | None
+    storage: str
+    """For people, short: `GPTQ 4-bit`."""
+    uses: tuple[str, ...]
+    """The leaves that hold it: the carrier and its companions."""
+    scheme: str = ""
+    """For people, longer: `GPTQ 4-bit, group 128`; the storage where empty."""
+    bits: float | None = None
+    """Bits of one weight in its carrier; None where it is not packed."""
+    is_exact: bool = True
+    is_known: bool = True
+    why: str = ""
+    """Where the count is not exact or the scheme not known: the reason, as half a sentence."""
+
+
+class Format(ABC):
+    """One way to pack weights. Its docstring gives the layout and its source."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def read(self, module: Module) -> Iterator[Weight]:
+        """The weights of this format among the module's tensors; nothing where there are none."""
+
+
+def join(path: str, leaf: str) -> str:
+    """The name of a leaf below a path."""
+    return f"{path}.{leaf}" if path else leaf
+
+
+def group_words(group_size: int | None) -> str:
+    """`group 128`, or `per channel`."""
+    return "per channel" if group_size is None or group_size <= 0 else f"group {group_size}"
+
+
+def find_packed_axis(
+    stored: tuple[int, ...], scale: tuple[int, ...], *, values_per_element: int, block: int
+) -> int | None:
+    """The axis along which a block-scaled weight is packed, or None if the shapes do not fit.
+
+    On that axis the scale has one entry for `block` logical values, and the stored tensor one element for
+    `values_per_element` of them; on the others both agree. The last axis is tried first.
+    """
+    if len(stored) != len(scale):
+        return None
+    for axis in reversed(range(len(stored))):
+        blocks = -(-stored[axis] * values_per_element // block)
+        if scale[axis] == blocks and scale[:axis] == stored[:axis] and scale[axis + 1 :] == stored[axis + 1 :]:
+            return axis
+    return None
