@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from sizer.catalog.listing import CatalogDetail, CatalogList
+from sizer.catalog.verify import Verification
 from sizer.routing.simulate import RouteReport
 
 __all__ = ["REPORTS"]
 
 # command: the type of its `report`
 REPORTS: dict[str, Any] = {
+    "catalog": CatalogList | CatalogDetail | Verification,
     "route": RouteReport,
 }

@@ -18,12 +18,14 @@ __all__ = [
     "format_integer",
     "format_percent",
     "format_seconds",
+    "format_tokens",
     "format_usd",
     "parse_bytes",
     "parse_count",
     "parse_number",
     "parse_share",
     "plural",
+    "split_billions",
 ]
 
 _COUNT_STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
@@ -38,13 +40,28 @@ _NUMBER = re.compile(
 )
 
 
-def format_count(count: int | float) -> str:
-    """A parameter count with three or four significant digits: 30532122624 -> `30.53 B`."""
+def format_count(count: int | float, precision: int = 1) -> str:
+    """A parameter count with three or four significant digits: 30532122624 -> `30.53 B`.
+
+    A figure that is itself rounded shows no more digits than it has: 314 * 10**9 with a precision of 10**9 is
+    `314 B`.
+    """
     for step, unit in _COUNT_STEPS:
         if abs(count) >= step or (step > 1000 and round(abs(count) / step, 2) >= 1):
             value = count / step
-            return f"{value:.0f} {unit}" if abs(value) >= 1000 else f"{value:.2f} {unit}"
+            digits = min(2, max(0, round(math.log10(step / precision))))
+            return f"{value:.0f} {unit}" if abs(value) >= 1000 else f"{value:.{digits}f} {unit}"
     return f"{count:,.0f}"
+
+
+def format_tokens(tokens: int) -> str:
+    """A context as people say it: 131072 -> `128K`, 128000 -> `128K`, 1048576 -> `1M`; else the number."""
+    for thousand in (1000, 1024):
+        if tokens and tokens % thousand**2 == 0:
+            return f"{tokens // thousand**2}M"
+        if tokens and tokens % thousand == 0:
+            return f"{tokens // thousand}K"
+    return f"{tokens:,}"
 
 
 def format_integer(value: int) -> str:
@@ -85,6 +102,13 @@ def format_usd(amount: Decimal | float) -> str:
 def plural(count: int, noun: str, nouns: str = "") -> str:
     """`1 file`, `3 files`."""
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def split_billions(figure: Decimal) -> tuple[int, int]:
+    """A figure in billions as a count and the unit of its last digit: `30.5` -> (30500000000, 100000000)."""
+    exponent = figure.as_tuple().exponent
+    precision = Decimal(10**9).scaleb(exponent if isinstance(exponent, int) else 0)
+    return int(figure * 10**9), max(1, int(precision))
 
 
 def parse_number(text: str, *, name: str, minimum: float = 0.0, maximum: float = 1e18) -> float:

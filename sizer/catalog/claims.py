@@ -15,7 +15,7 @@ from typing import Literal
 
 from sizer.catalog.models import CatalogEntry
 from sizer.catalog.names import read_name
-from sizer.units import format_count, format_integer, format_percent
+from sizer.units import format_count, format_integer, format_percent, split_billions
 
 __all__ = ["Claim", "Counts", "Kind", "Statements", "reconcile"]
 
@@ -174,9 +174,7 @@ def _entry_statements(entry: CatalogEntry) -> Iterator[_Statement]:
     )
     for kind, figure in published:
         if figure is not None:
-            claimed = int(figure * 10**9)
-            exponent = figure.as_tuple().exponent
-            precision = max(1, int(Decimal(10**9).scaleb(exponent if isinstance(exponent, int) else 0)))
+            claimed, precision = split_billions(figure)
             yield _Statement(
                 source="vendor",
                 kind=kind,

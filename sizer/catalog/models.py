@@ -10,7 +10,7 @@ import datetime
 import difflib
 import functools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Literal
 from sizer.errors import InternalError, NotFoundError, UsageError
 from sizer.tables import convert, load_table, load_yaml
 
-__all__ = ["Basis", "CatalogEntry", "Task", "find", "load_catalog", "problems"]
+__all__ = ["Basis", "CatalogEntry", "Task", "check_table", "find", "load_catalog", "problems"]
 
 Basis = Literal["counted", "declared"]
 Task = Literal["chat", "completion", "embedding", "encoder", "text-to-text", "speech-to-text"]
@@ -91,7 +91,7 @@ class CatalogEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class _Table:
-    models: tuple[CatalogEntry, ...]
+    models: tuple[CatalogEntry, ...] = ()
 
 
 def load_catalog(extra: Path | None = None) -> tuple[CatalogEntry, ...]:
@@ -102,13 +102,18 @@ def load_catalog(extra: Path | None = None) -> tuple[CatalogEntry, ...]:
     shipped = _shipped()
     if extra is None:
         return shipped
-    table: _Table = convert(load_yaml(extra), _Table, where=str(extra))
+    merged = {_key(entry.id): entry for entry in (*shipped, *check_table(load_yaml(extra), where=str(extra)))}
+    return tuple(merged[key] for key in sorted(merged))
+
+
+def check_table(value: object, *, where: str) -> tuple[CatalogEntry, ...]:
+    """The entries of a catalog file's plain value, in any order. Raises UsageError, naming `where` and the rule."""
+    table: _Table = convert(value, _Table, where=where)
     if problem := next(iter(problems(table.models, is_sorted=False)), ""):
         raise UsageError(
-            f"`{extra}` cannot be used", code="usage.file", because=problem, hint="correct the file and run again"
+            f"`{where}` cannot be used", code="usage.file", because=problem, hint="correct the file and run again"
         )
-    merged = {_key(entry.id): entry for entry in (*shipped, *table.models)}
-    return tuple(merged[key] for key in sorted(merged))
+    return _whole(table.models)
 
 
 def find(name: str, entries: Sequence[CatalogEntry] | None = None) -> CatalogEntry:
@@ -154,7 +159,12 @@ def _shipped() -> tuple[CatalogEntry, ...]:
     table: _Table = load_table(CATALOG, _Table)
     if problem := next(iter(problems(table.models)), ""):
         raise InternalError(f"the shipped table {CATALOG} is broken: {problem}", code="internal.table")
-    return table.models
+    return _whole(table.models)
+
+
+def _whole(entries: Iterable[CatalogEntry]) -> tuple[CatalogEntry, ...]:
+    """Entries that hold their defaults themselves: msgspec leaves them to the class, and then out of the JSON."""
+    return tuple(replace(entry) for entry in entries)
 
 
 def _entry_problems(entry: CatalogEntry) -> list[str]:

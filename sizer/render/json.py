@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import msgspec
 
@@ -42,5 +43,18 @@ def failure(command: str, error: SizerError) -> dict[str, Any]:
 
 
 def report_schema(kind: Any) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a report type, derived from its dataclasses."""
-    return msgspec.json.schema(kind)
+    """The JSON Schema (draft 2020-12) of a report type; for a union, of either."""
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    schemas, definitions = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    root = schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
+    schema: dict[str, Any] = _with_numbers({**root, "$defs": definitions} if definitions else root)
+    return schema
+
+
+def _with_numbers(schema: Any) -> Any:
+    """The schema with Decimals as the numbers that `encode` writes; msgspec describes them as text."""
+    if isinstance(schema, dict):
+        if schema.get("format") == "decimal":
+            return {"type": "number"}
+        return {key: _with_numbers(value) for key, value in schema.items()}
+    return [_with_numbers(item) for item in schema] if isinstance(schema, list) else schema

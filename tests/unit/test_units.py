@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import pytest
 
 from sizer import units
@@ -48,3 +50,36 @@ def test_format_usd(amount, text):
 def test_small_share_is_not_zero():
     """A share that rounds to nothing is not shown as nothing."""
     assert units.format_percent(0.0001) == "<0.1 %"
+
+
+@pytest.mark.parametrize(
+    ("count", "precision", "text"),
+    [
+        (314_000_000_000, 10**9, "314 B"),
+        (12_700_000_000, 10**8, "12.7 B"),
+        (475_000_000, 10**6, "475 M"),
+        (10**12, 10**12, "1 T"),
+        (30_532_122_624, 1, "30.53 B"),
+    ],
+)
+def test_a_rounded_count_shows_the_digits_it_has(count: int, precision: int, text: str) -> None:
+    """A figure that is rounded is not printed with digits that nobody stated."""
+    assert units.format_count(count, precision) == text
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [(131_072, "128K"), (128_000, "128K"), (1_048_576, "1M"), (448, "448"), (202_752, "198K"), (0, "0")],
+)
+def test_contexts_read_as_people_say_them(tokens: int, text: str) -> None:
+    """131,072 and 128,000 tokens are both called 128K."""
+    assert units.format_tokens(tokens) == text
+
+
+@pytest.mark.parametrize(
+    ("figure", "parts"),
+    [("30.5", (30_500_000_000, 10**8)), ("671", (671 * 10**9, 10**9)), ("1E+3", (10**12, 10**12))],
+)
+def test_a_figure_in_billions_keeps_its_last_digit(figure: str, parts: tuple[int, int]) -> None:
+    """`30.5` billions are a count with a last digit of a hundred million."""
+    assert units.split_billions(Decimal(figure)) == parts

@@ -1,0 +1,145 @@
+"""The catalog against the headers: every entry counted again, every difference reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from sizer.catalog.claims import Counts, Statements, reconcile
+from sizer.catalog.models import CatalogEntry
+from sizer.errors import SizerError
+from sizer.units import format_integer
+
+__all__ = ["Check", "Difference", "Recount", "Verification", "verify"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recount:
+    """What the headers of one repository give now."""
+
+    counts: Counts
+    routed_experts: int | None
+    experts_per_token: int | None
+    commit: str | None
+    is_counted: bool
+    """False where there were no headers: what the report says is then somebody's word."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One field in which an entry and the headers part."""
+
+    field: str
+    """The entry's field: `total_parameters`."""
+    listed: int | None
+    counted: int | None
+    reason: str
+    """Why, where it is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What came out for one entry."""
+
+    id: str
+    status: Literal["same", "differs", "not checked"]
+    total_parameters: int | None
+    """As counted now; None where it was not."""
+    active_parameters: int | None
+    commit: str | None
+    differences: tuple[Difference, ...]
+    reason: str
+    """Why it was not checked; `""` where it was."""
+    code: str
+    """The error behind it, for scripts: `hub.gated`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What came out for all entries."""
+
+    checks: tuple[Check, ...]
+    same: int
+    different: int
+    not_checked: int
+
+
+def verify(
+    entries: Iterable[CatalogEntry],
+    recount: Callable[[str], Recount],
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Verification, int]:
+    """Each entry beside its recount, and the exit code: 1 for a difference, else that of the failure if all failed.
+
+    `recount` raises SizerError where a repository cannot be read: the entry is then named as not checked.
+    """
+    checks, failures = [], []
+    for number, entry in enumerate(entries, 1):
+        try:
+            checks.append(_check(entry, recount(entry.id)))
+        except SizerError as error:
+            failures.append(error.exit_code)
+            checks.append(_unchecked(entry, str(error), error.code))
+        if progress:
+            progress(number)
+    statuses = [check.status for check in checks]
+    result = Verification(
+        checks=tuple(checks),
+        same=statuses.count("same"),
+        different=statuses.count("differs"),
+        not_checked=statuses.count("not checked"),
+    )
+    code = 1 if result.different else failures[0] if failures and not result.same else 0
+    return result, code
+
+
+def _unchecked(entry: CatalogEntry, reason: str, code: str) -> Check:
+    return Check(
+        id=entry.id,
+        status="not checked",
+        total_parameters=None,
+        active_parameters=None,
+        commit=None,
+        differences=(),
+        reason=reason,
+        code=code,
+    )
+
+
+def _check(entry: CatalogEntry, found: Recount) -> Check:
+    if not found.is_counted:
+        return _unchecked(entry, "the repository has no headers that can be counted", "catalog.uncounted")
+    differences = (*_size_differences(entry, found), *_expert_differences(entry, found))
+    return Check(
+        id=entry.id,
+        status="differs" if differences else "same",
+        total_parameters=found.counts.total,
+        active_parameters=found.counts.active,
+        commit=found.commit,
+        differences=differences,
+        reason="",
+        code="",
+    )
+
+
+def _size_differences(entry: CatalogEntry, found: Recount) -> Iterable[Difference]:
+    """An exact figure must be the count; a rounded one must fit it in some convention."""
+    for claim in reconcile(found.counts, Statements(entry=entry)):
+        if claim.source != "catalog" or (claim.precision > 1 and claim.agrees):
+            continue
+        if claim.counted is not None and claim.difference == 0:
+            continue
+        reason = claim.reason or ("what is counted now is not known" if claim.counted is None else "")
+        if claim.precision > 1:
+            reason = reason or f"the entry is rounded to {format_integer(claim.precision)}"
+        yield Difference(field=f"{claim.kind}_parameters", listed=claim.claimed, counted=claim.counted, reason=reason)
+
+
+def _expert_differences(entry: CatalogEntry, found: Recount) -> Iterable[Difference]:
+    for field, listed, counted in (
+        ("routed_experts", entry.routed_experts, found.routed_experts),
+        ("experts_per_token", entry.experts_per_token, found.experts_per_token),
+    ):
+        if listed is not None and counted is not None and listed != counted:
+            yield Difference(field=field, listed=listed, counted=counted, reason="")

@@ -1,0 +1,122 @@
+"""`sizer catalog` from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+MINE = """\
+models:
+- id: me/Mine-3B
+  family: Mine
+  basis: declared
+  total_parameters: 3_000_000_000
+  total_precision: 1_000_000_000
+  source: me
+  checked: 2026-11-24
+  licence: mine-only
+"""
+
+
+def test_the_issue_s_example(sizer: Any) -> None:
+    """`--max-active 8B --license apache-2.0 --sort active` lists only such models, smallest first."""
+    outcome = sizer("catalog", "--max-active", "8B", "--license", "apache-2.0", "--sort", "active", "--json")
+    models = outcome.json["report"]["models"]
+    actives = [model["active_parameters"] for model in models]
+    assert outcome.code == 0
+    assert len(models) > 20
+    assert actives == sorted(actives)
+    assert actives[-1] <= 8_000_000_000
+    assert {model["licence"] for model in models} == {"apache-2.0"}
+
+
+def test_a_list_fits_80_columns(sizer: Any) -> None:
+    """No line of the whole list is wider than 80 columns, and every id stands in one piece."""
+    outcome = sizer("catalog")
+    assert max(len(line.rstrip()) for line in outcome.out.splitlines()) <= 80
+    assert "meta-llama/Llama-4-Maverick-17B-128E-Instruct " in outcome.out
+
+
+def test_a_short_list_as_printed(sizer: Any) -> None:
+    """Declared figures are marked and show no more digits than they have; the licence comes where there is room."""
+    outcome = sizer("catalog", "--family", "grok")
+    assert [line.rstrip() for line in outcome.out.splitlines()] == [
+        "model               total   active  context  licence",
+        "xai-org/grok-1     ~314 B  unknown",
+        "xai-org/grok-2  ~269.52 B   ~115 B",
+        "",
+        "2 of 291 models; ~ is declared, not counted",
+    ]
+
+
+def test_one_entry_in_full(sizer: Any) -> None:
+    """`show` says the answer in one line, then every figure with its basis and source."""
+    outcome = sizer("catalog", "show", "qwen3-30b-a3b")
+    assert outcome.out.splitlines()[0] == "Qwen/Qwen3-30B-A3B: 30.53 B total, 3.35 B active per token"
+    for text in (
+        "30,532,122,624 (counted)", "3,353,032,704 (counted)", "8 of 128 per token", "30.5 B total, 3.3 B active",
+        "SLM by active (speed, cost), LLM by total (memory)", "apache-2.0", "2025-04-27",
+    ):  # fmt: skip
+        assert text in outcome.out
+
+
+def test_show_may_be_left_out(sizer: Any) -> None:
+    """`sizer catalog NAME` shows the entry, as `sizer catalog show NAME` does."""
+    assert sizer("catalog", "Qwen3-8B").out == sizer("catalog", "show", "Qwen3-8B").out
+
+
+def test_a_rounded_figure_shows_its_precision(sizer: Any) -> None:
+    """A figure stated in billions says that it is rounded, and is not given digits it does not have."""
+    out = sizer("catalog", "show", "xai-org/grok-1").out
+    assert "xai-org/grok-1: 314 B total, active unknown" in out
+    assert "314,000,000,000 (declared, rounded to 1 B)" in out
+
+
+def test_json_has_every_field(sizer: Any) -> None:
+    """An unknown figure is null in JSON, not absent."""
+    model = sizer("catalog", "show", "xai-org/grok-1", "--json").json["report"]["model"]
+    assert model["active_parameters"] is None
+    assert model["licence"] is None
+    assert (model["active_precision"], model["modality"]) == (1, "text")
+
+
+@pytest.mark.parametrize("arguments", [[], ["show", "Qwen3-8B"], ["--moe", "--sort", "total"]])
+def test_reports_follow_their_schema(sizer: Any, arguments: list[str]) -> None:
+    """What `--json` prints is valid under the schema that `sizer schema catalog` prints."""
+    schema = sizer("schema", "catalog").json
+    jsonschema.validate(sizer("catalog", *arguments, "--json").json["report"], schema)
+
+
+def test_a_users_catalog_is_merged(sizer: Any, tmp_path: Path) -> None:
+    """`--catalog FILE` adds the user's models to the list and to `show`."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINE)
+    listed = sizer("catalog", "--catalog", path, "--license", "mine-only", "--json").json["report"]["models"]
+    assert [model["id"] for model in listed] == ["me/Mine-3B"]
+    assert "3 B total" in sizer("catalog", "--catalog", path, "show", "mine-3b").out
+    assert "3 B total" in sizer("catalog", "show", "mine-3b", "--catalog", path).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["show", "Qwen4-8B"], 3, "catalog.unknown"),
+        (["Qwen4-8B"], 3, "catalog.unknown"),
+        (["--license", "apache2"], 2, "usage.choice"),
+        (["--sort", "size"], 2, "usage.choice"),
+        (["--max-active", "8Q"], 2, "usage.number"),
+        (["--moe", "--dense"], 2, "usage.arguments"),
+        (["--catalog", "no-such-file.yaml"], 2, "usage.file"),
+        (["shwo", "Qwen3-8B"], 2, "usage.arguments"),
+    ],
+)
+def test_bad_input_is_a_typed_error(sizer: Any, arguments: list[str], code: int, error: str) -> None:
+    """What cannot be done ends with its exit code and one JSON document with its error code and a hint."""
+    outcome = sizer("catalog", *arguments, "--json")
+    assert outcome.code == code
+    assert outcome.json["ok"] is False
+    assert outcome.json["error"]["code"] == error
+    assert outcome.json["error"]["hint"]
