@@ -23,7 +23,8 @@ class Report:
 
 @pytest.mark.parametrize(
     ("text", "failed"),
-    [("saving<0.3", True), ("saving<20%", False), ("saving <= 0.25", True), ("saving>0.25", False), ("saving>=25%", True)],
+    [("saving<0.3", True), ("saving<20%", False), ("saving <= 0.25", True), ("saving>0.25", False),
+     ("saving>=25%", True)],
 )  # fmt: skip
 def test_operators(text: str, failed: bool) -> None:
     """A gate fails where its condition holds for the value 0.25."""
