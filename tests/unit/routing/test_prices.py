@@ -26,7 +26,8 @@ def ask(reference: str, prices: list[Price], **more: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b"), ("Qwen/Qwen3-32B", "qwen3_32b-fp8"), ("a/M-1.5", "M.1.5:free")],
+    [("meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b"), ("Qwen/Qwen3-32B", "qwen3_32b-fp8"),
+     ("a/M-1.5", "M.1.5:free")],
 )  # fmt: skip
 def test_same_weights(one: str, other: str) -> None:
     """Ids that differ by owner, case, separators and words for ways of serving name the same weights."""
@@ -67,7 +68,8 @@ def test_unknown_model() -> None:
 
 @pytest.mark.parametrize(
     ("given", "made", "why"),
-    [(3200, 9710, "beyond"), (500, 2000, "beyond"), (0, 0, "unknown"), (-1, 2, "negative"), (150, 600, ""), (0, 0.1, "")],
+    [(3200, 9710, "beyond"), (500, 2000, "beyond"), (0, 0, "unknown"), (-1, 2, "negative"), (150, 600, ""),
+     (0, 0.1, "")],
 )  # fmt: skip
 def test_sanity_gate(given: float, made: float, why: str) -> None:
     """The two jais entries of the LiteLLM map, zero and negative prices are refused; the dearest real ones are not."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from sizer.errors import UsageError
@@ -30,9 +32,9 @@ def test_perfect_at_the_hard_share() -> None:
 
 @pytest.mark.parametrize("name", sorted(measured_routers()))
 def test_measured_curves_are_monotone(name: str) -> None:
-    """On a measured curve, sending more up never raises false easy nor lowers false hard, and beats a coin somewhere."""
+    """On a measured curve, sending more up never raises false easy nor lowers false hard, and beats a coin."""
     points = find_router(name).points
-    assert all(a.false_hard <= b.false_hard and a.false_easy >= b.false_easy for a, b in zip(points, points[1:]))
+    assert all(a.false_hard <= b.false_hard and a.false_easy >= b.false_easy for a, b in pairwise(points))
     assert any(1 - point.false_easy > point.false_hard + 0.02 for point in points)
 
 
