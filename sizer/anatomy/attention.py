@@ -1,0 +1,185 @@
+"""What each layer keeps between tokens: attention, latent attention, recurrent state, convolution, or nothing.
+
+The headers decide which layers mix tokens and how wide their keys and values are; config.json says what no
+tensor shows: windows, layer types, shared caches, head sizes. Where the two do not explain a layer, the
+specification is unknown and says why: no layer falls back to a formula that may not apply to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sizer.anatomy import layer_kinds, mixers
+from sizer.anatomy.layer_kinds import LayerPlan
+from sizer.anatomy.mixer_tensors import Seen, read_mixers
+from sizer.anatomy.mixers import Mixer
+from sizer.anatomy.settings import Settings
+from sizer.notices import Notice
+from sizer.quantization.interface import LogicalTensor
+
+__all__ = ["AttentionSpec", "LayerGroup", "describe_attention"]
+
+_CONTEXT_KEYS = (
+    "max_position_embeddings", "model_max_length", "max_seq_len", "n_positions", "max_sequence_length", "n_ctx",
+    "max_target_positions", "context_length", "seq_length", "max_length",
+)  # fmt: skip
+_WIDTH_BYTES = {"float32": 4, "float": 4, "fp32": 4, "float16": 2, "half": 2, "fp16": 2, "bfloat16": 2, "bf16": 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerGroup:
+    """Layers that keep the same."""
+
+    layers: tuple[int, ...]
+    """Indices in the text stack, from 0."""
+    mixers: tuple[Mixer, ...]
+    """What each of them keeps; empty for a layer that only transforms (MLP, experts)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionSpec:
+    """What the text stack keeps between tokens, layer by layer."""
+
+    form: str
+    """`decoder`, `encoder` (nothing is kept), `encoder_decoder`, or `unknown`."""
+    layers: int | None
+    """Layers of the stack that generates; None where unknown."""
+    groups: tuple[LayerGroup, ...]
+    context_tokens: int | None
+    """The longest context that config.json claims."""
+    element_bytes: int
+    """Bytes of one element of the model's own dtype: what a cache of dtype `auto` uses."""
+    hidden_size: int | None
+    vocabulary_size: int | None
+    basis: str
+    """`counted` (widths from the headers) or `declared` (config.json alone)."""
+    reason: str = ""
+    """Why the cache is not known; `""` where it is."""
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether every layer is explained."""
+        return not self.reason
+
+    @property
+    def attention_layers(self) -> int:
+        """Layers that add to a cache with every token, window or not."""
+        return sum(len(g.layers) for g in self.groups if any(m.grows and not m.is_shared for m in g.mixers))
+
+
+def describe_attention(
+    config: dict[str, Any] | None, placed: Sequence[tuple[str, LogicalTensor]] = ()
+) -> AttentionSpec:
+    """What each layer of the text stack keeps between tokens.
+
+    `placed` are the logical tensors with their component (`Anatomy.components_of`); without them config.json
+    alone is used, and the result is `declared`.
+    """
+    settings = Settings(config)
+    hidden = settings.integer("hidden_size", "n_embd", "d_model", "dim", "hidden_dim", minimum=1)
+    seen = read_mixers(placed, settings)
+    form = _form(settings, seen)
+    plan = layer_kinds.plan_layers(settings, seen.layer_count)
+    common: dict[str, Any] = {
+        "form": form,
+        "context_tokens": settings.integer(*_CONTEXT_KEYS, minimum=1),
+        "element_bytes": _element_bytes(settings, placed),
+        "hidden_size": hidden or seen.hidden_size,
+        "vocabulary_size": settings.integer("vocab_size", "n_vocab", "padded_vocab_size", minimum=1),
+        "basis": "counted" if seen.layers else "declared",
+    }
+    if form == "encoder":
+        return AttentionSpec(layers=plan.count or len(seen.layers) or None, groups=(), **common)
+    if not seen.layers and settings.is_missing:
+        return AttentionSpec(layers=None, groups=(), reason="there are no layers to read and no config.json", **common)
+    count = plan.count if plan.count is not None else seen.layer_count
+    if not count:
+        return AttentionSpec(layers=None, groups=(), reason="the number of layers is not known", **common)
+    joined = _join(count, plan, seen, settings)
+    reason = next((mixer.reason for _, kept in joined for mixer in kept if mixer.kind == "unknown"), plan.reason)
+    if not reason and not any(kept for _, kept in joined):
+        reason = "no layer was found that mixes tokens"
+    notices = tuple(dict.fromkeys([*plan.notices, *_notices(plan, seen, settings)]))
+    return AttentionSpec(layers=count, groups=_grouped(joined), reason=reason, notices=notices, **common)
+
+
+def _form(settings: Settings, seen: Seen) -> str:
+    """Whether the model generates, and from what."""
+    names = settings.config.get("architectures")
+    names = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    if settings.flag("is_encoder_decoder") or (seen.has_cross_attention and seen.has_encoder):
+        return "encoder_decoder"
+    generates = any("CausalLM" in n or "LMHead" in n or "ConditionalGeneration" in n for n in names)
+    masked = any(n.endswith(("ForMaskedLM", "ForPreTraining")) for n in names)
+    both_ways = settings.raw("use_bidirectional_attention") is True or settings.raw("is_causal") is False
+    if (seen.is_encoder_stack or masked or both_ways) and not generates and not settings.flag("is_decoder"):
+        return "encoder"
+    return "decoder"
+
+
+def _element_bytes(settings: Settings, placed: Sequence[tuple[str, LogicalTensor]]) -> int:
+    """Bytes of the dtype a runtime computes in: config.json's, else that of the unpacked tensors, else 2."""
+    stated = settings.text("dtype", "torch_dtype")
+    if stated and (width := _WIDTH_BYTES.get(stated.removeprefix("torch."))):
+        return width
+    plain = [(g.total, g.storage) for _, g in placed if g.storage in ("F32", "F16", "BF16")]
+    if plain and max(plain)[1] == "F32" and all(storage == "F32" for _, storage in plain):
+        return 4
+    return 2
+
+
+def _join(count: int, plan: LayerPlan, seen: Seen, settings: Settings) -> list[tuple[int, tuple[Mixer, ...]]]:
+    """Each layer with what it keeps: the headers' widths under config.json's windows and sharing."""
+    out: list[tuple[int, tuple[Mixer, ...]]] = []
+    last_attention: tuple[Mixer, ...] = ()
+    for layer in range(count):
+        kind = plan.kinds[layer] if plan.kinds else "full"
+        found = seen.layers.get(layer)
+        if found is None:
+            kept = mixers.from_config(kind, layer, settings) if not seen.layers else ()
+        else:
+            kept = tuple(mixers.resolve(mixer, kind, layer, settings) for mixer in found)
+        attention = tuple(mixer for mixer in kept if mixer.grows)
+        if kind in ("hybrid", "hybrid_sliding") and not attention and seen.layers:
+            attention = last_attention or seen.any_attention  # one block's weights serve several layers
+            kept = (*kept, *attention)
+        last_attention = attention or last_attention
+        window = plan.windows[layer] if plan.windows else None
+        kept = tuple(_under(mixer, kind, window, is_shared=layer in plan.shared) for mixer in kept)
+        out.append((layer, kept))
+    return out
+
+
+def _under(mixer: Mixer, kind: str, window: int | None, *, is_shared: bool) -> Mixer:
+    """The mixer with its window and whether it reads another layer's cache."""
+    if not mixer.grows or mixer.kind == "cross":
+        return mixer
+    if kind in ("sliding", "hybrid_sliding", "chunked") and mixer.window is None:
+        mixer = replace(mixer, window=window, is_chunked=kind == "chunked")
+    return replace(mixer, is_shared=True) if is_shared else mixer
+
+
+def _grouped(joined: Iterable[tuple[int, tuple[Mixer, ...]]]) -> tuple[LayerGroup, ...]:
+    by_mixers: dict[tuple[Mixer, ...], list[int]] = {}
+    for layer, kept in joined:
+        by_mixers.setdefault(kept, []).append(layer)
+    return tuple(LayerGroup(layers=tuple(layers), mixers=kept) for kept, layers in by_mixers.items())
+
+
+def _notices(plan: LayerPlan, seen: Seen, settings: Settings) -> Iterable[Notice]:
+    yield from settings.notices
+    if seen.layers and settings.is_missing:
+        yield Notice(
+            code="attention.no_config",
+            message="there is no config.json: windows and layer types are not known, every layer that has keys and "
+            "values is counted with the whole context (an upper bound)",
+        )
+    if seen.layers and plan.count and (more := len(set(seen.layers) - set(range(plan.count)))):
+        yield Notice(
+            code="attention.layers",
+            message=f"config.json declares {plan.count} layers, the headers hold {more} more; they are left out of "
+            "the cache",
+        )

@@ -1,0 +1,374 @@
+"""Widths are worked by hand from the shapes and configs of the models named; nothing here reads a file."""
+
+from __future__ import annotations
+
+import pytest
+
+from sizer.anatomy.attention import describe_attention
+from sizer.quantization.interface import LogicalTensor
+
+LLAMA = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "max_position_embeddings": 131072,
+    "vocab_size": 128256,
+    "torch_dtype": "bfloat16",
+}
+
+
+def tensor(name: str, *shape: int, layers: range | tuple[int, ...] = range(1), component: str = "mixer"):
+    """One group of a stack's layers, with its component."""
+    parameters = 1
+    for size in shape:
+        parameters *= size
+    return component, LogicalTensor(
+        name=name,
+        indices=tuple((layer,) for layer in layers),
+        shape=shape,
+        parameters=parameters,
+        storage="BF16",
+        stored_bytes=2 * parameters,
+    )
+
+
+def attention(prefix: str, hidden: int, keys: int, layers, queries: int | None = None):
+    """Query, key, value and output projections of the usual names."""
+    queries = queries or hidden
+    return [
+        tensor(f"{prefix}.q_proj.weight", queries, hidden, layers=layers),
+        tensor(f"{prefix}.k_proj.weight", keys, hidden, layers=layers),
+        tensor(f"{prefix}.v_proj.weight", keys, hidden, layers=layers),
+        tensor(f"{prefix}.o_proj.weight", hidden, queries, layers=layers),
+    ]
+
+
+def only(spec):
+    """The one mixer of a model whose layers are all alike."""
+    (group,) = spec.groups
+    (mixer,) = group.mixers
+    return mixer
+
+
+def test_grouped_query_widths_come_from_the_headers():
+    """Llama-3.1-8B: 8 of 32 heads keep keys and values of 128, 2,048 elements a layer and token."""
+    spec = describe_attention(LLAMA, attention("model.layers.*.self_attn", 4096, 1024, range(32)))
+    mixer = only(spec)
+    assert (mixer.kind, mixer.kv_heads, mixer.key_dim, mixer.elements_per_token) == ("grouped_query", 8, 128, 2048)
+    assert (spec.form, spec.layers, spec.basis, spec.reason) == ("decoder", 32, "counted", "")
+
+
+def test_headers_win_over_a_config_that_disagrees():
+    """A checkpoint whose key projection has 512 rows keeps 1,024 elements, whatever config.json says."""
+    spec = describe_attention(LLAMA, attention("model.layers.*.self_attn", 4096, 512, range(32)))
+    assert only(spec).elements_per_token == 1024
+
+
+def test_config_alone_is_declared():
+    """Without headers the same widths come from config.json, and the basis says so."""
+    spec = describe_attention(LLAMA)
+    assert (only(spec).elements_per_token, spec.basis) == (2048, "declared")
+
+
+@pytest.mark.parametrize(
+    ("heads", "kv_heads", "kind"), [(32, 32, "multi_head"), (32, 8, "grouped_query"), (32, 1, "multi_query")]
+)
+def test_kinds_are_named_by_their_heads(heads, kv_heads, kind):
+    """As many KV heads as query heads is multi-head, one is multi-query, anything between grouped-query."""
+    spec = describe_attention({**LLAMA, "num_attention_heads": heads, "num_key_value_heads": kv_heads})
+    assert only(spec).kind == kind
+
+
+def test_fused_projection_of_multi_query_attention():
+    """Falcon-7B: 71 query heads and one KV head of 64 share 4,672 rows, so 128 elements are kept."""
+    config = {
+        "model_type": "falcon", "architectures": ["FalconForCausalLM"], "hidden_size": 4544,
+        "num_hidden_layers": 32, "num_attention_heads": 71, "multi_query": True,
+    }  # fmt: skip
+    spec = describe_attention(
+        config,
+        [
+            tensor("transformer.h.*.self_attention.query_key_value.weight", 4672, 4544, layers=range(32)),
+            tensor("transformer.h.*.self_attention.dense.weight", 4544, 4544, layers=range(32)),
+        ],
+    )
+    assert (only(spec).kind, only(spec).elements_per_token) == ("multi_query", 128)
+
+
+def test_transposed_fused_projection():
+    """GPT-2 stores its fused projection as [768, 2304]: 768 keys and 768 values."""
+    config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "n_embd": 768, "n_layer": 12, "n_head": 12}
+    spec = describe_attention(
+        config,
+        [
+            tensor("h.*.attn.c_attn.weight", 768, 2304, layers=range(12)),
+            tensor("h.*.attn.c_proj.weight", 768, 768, layers=range(12)),
+        ],
+    )
+    assert (only(spec).kind, only(spec).elements_per_token) == ("multi_head", 1536)
+
+
+def test_latent_attention_keeps_one_vector():
+    """DeepSeek-V3 keeps 512 latent and 64 rotary elements a layer, not 128 heads of keys and values."""
+    config = {
+        **LLAMA, "model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"], "num_hidden_layers": 61,
+        "hidden_size": 7168, "num_attention_heads": 128, "num_key_value_heads": 128, "kv_lora_rank": 512,
+        "qk_rope_head_dim": 64, "qk_nope_head_dim": 128, "v_head_dim": 128,
+    }  # fmt: skip
+    layers = range(61)
+    placed = [
+        tensor("model.layers.*.self_attn.kv_a_proj_with_mqa.weight", 576, 7168, layers=layers),
+        tensor("model.layers.*.self_attn.kv_b_proj.weight", 32768, 512, layers=layers),
+        tensor("model.layers.*.self_attn.q_b_proj.weight", 24576, 1536, layers=layers),
+        tensor("model.layers.*.self_attn.o_proj.weight", 7168, 16384, layers=layers),
+    ]
+    for spec in (describe_attention(config, placed), describe_attention(config)):
+        assert (only(spec).kind, only(spec).elements_per_token) == ("latent", 576)
+
+
+def test_index_keys_are_kept_beside_the_latent_vector():
+    """DeepSeek-V3.2's indexer keeps 128 FP8 elements and one float32 scale a token: 132 bytes."""
+    config = {**LLAMA, "model_type": "deepseek_v32", "hidden_size": 7168, "num_hidden_layers": 61}
+    placed = [
+        tensor("model.layers.*.self_attn.kv_a_proj_with_mqa.weight", 576, 7168, layers=range(61)),
+        tensor("model.layers.*.self_attn.indexer.wk.weight", 128, 7168, layers=range(61)),
+        tensor("model.layers.*.self_attn.indexer.wq_b.weight", 8192, 1536, layers=range(61)),
+    ]
+    assert only(describe_attention(config, placed)).fixed_bytes_per_token == 132
+
+
+def test_hybrid_layers_are_told_apart_by_their_tensors():
+    """Qwen3-Next: 12 of 48 layers are attention (2 KV heads of 256), 36 a delta rule (32 heads, 128 x 128)."""
+    config = {
+        **LLAMA, "model_type": "qwen3_next", "hidden_size": 2048, "num_hidden_layers": 48, "head_dim": 256,
+        "num_attention_heads": 16, "num_key_value_heads": 2, "full_attention_interval": 4,
+        "linear_num_key_heads": 16, "linear_num_value_heads": 32, "linear_key_head_dim": 128,
+        "linear_value_head_dim": 128, "linear_conv_kernel_dim": 4,
+    }  # fmt: skip
+    full = tuple(range(3, 48, 4))
+    linear = tuple(layer for layer in range(48) if layer not in full)
+    placed = [
+        *attention("model.layers.*.self_attn", 2048, 512, full, queries=4096),
+        tensor("model.layers.*.linear_attn.A_log", 32, layers=linear),
+        tensor("model.layers.*.linear_attn.conv1d.weight", 8192, 1, 4, layers=linear),
+        tensor("model.layers.*.linear_attn.in_proj_qkvz.weight", 12288, 2048, layers=linear),
+        tensor("model.layers.*.linear_attn.out_proj.weight", 2048, 4096, layers=linear),
+    ]
+    for spec in (describe_attention(config, placed), describe_attention(config)):
+        by_kind = {group.mixers[0].kind: group for group in spec.groups}
+        assert by_kind["grouped_query"].layers == full
+        assert by_kind["grouped_query"].mixers[0].elements_per_token == 1024
+        assert by_kind["delta_rule"].mixers[0].state_elements == 32 * 128 * 128
+        assert by_kind["delta_rule"].mixers[0].convolution_elements == 8192 * 4
+        assert spec.attention_layers == 12
+
+
+def test_state_space_layers():
+    """Mamba keeps channels x states (5,120 x 16); Mamba-2 heads x head width x states (64 x 64 x 128)."""
+    one = describe_attention(
+        {"model_type": "mamba", "architectures": ["MambaForCausalLM"], "hidden_size": 2560, "num_hidden_layers": 64},
+        [
+            tensor("backbone.layers.*.mixer.A_log", 5120, 16, layers=range(64)),
+            tensor("backbone.layers.*.mixer.D", 5120, layers=range(64)),
+            tensor("backbone.layers.*.mixer.conv1d.weight", 5120, 1, 4, layers=range(64)),
+            tensor("backbone.layers.*.mixer.out_proj.weight", 2560, 5120, layers=range(64)),
+        ],
+    )
+    assert (only(one).kind, only(one).state_elements, only(one).convolution_elements) == ("mamba", 81_920, 20_480)
+    two = describe_attention(
+        {
+            "model_type": "nemotron_h", "hidden_size": 2688, "num_hidden_layers": 1, "ssm_state_size": 128,
+            "hybrid_override_pattern": "M",
+        },
+        [
+            tensor("backbone.layers.*.mixer.A_log", 64),
+            tensor("backbone.layers.*.mixer.D", 64),
+            tensor("backbone.layers.*.mixer.conv1d.weight", 6144, 1, 4),
+            tensor("backbone.layers.*.mixer.out_proj.weight", 2688, 4096),
+        ],
+    )  # fmt: skip
+    assert (only(two).kind, only(two).state_elements) == ("mamba2", 64 * 64 * 128)
+
+
+def test_a_layer_without_a_mixer_keeps_nothing():
+    """A layer of a hybrid that holds only experts adds nothing to the cache."""
+    config = {**LLAMA, "num_hidden_layers": 2}
+    placed = [
+        *attention("model.layers.*.self_attn", 4096, 1024, (0,)),
+        tensor("model.layers.*.mlp.down_proj.weight", 4096, 14336, layers=(0, 1), component="dense_ffn"),
+    ]
+    spec = describe_attention(config, placed)
+    assert [(group.layers, len(group.mixers)) for group in spec.groups] == [((0,), 1), ((1,), 0)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "kinds"),
+    [
+        ({"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 128}, "SF"),
+        ({"sliding_window_pattern": 3, "sliding_window": 4096}, "SSF"),
+        ({"sliding_window_pattern": "LLLG", "sliding_window": 4096}, "SSSF"),
+        ({"hybrid_layer_pattern": [0, 1, 1, 0], "sliding_window_size": 128}, "FSSF"),
+        ({"model_type": "gemma2", "sliding_window": 4096}, "SFSF"),
+        ({"model_type": "mistral", "sliding_window": 4096}, "SSSS"),
+        ({"model_type": "mistral", "sliding_window": None}, "FFFF"),
+        ({"model_type": "phimoe", "sliding_window": 131072}, "FFFF"),
+        ({"model_type": "qwen2", "sliding_window": 4096, "use_sliding_window": False, "max_window_layers": 2}, "FFFF"),
+        ({"model_type": "qwen2", "sliding_window": 4096, "use_sliding_window": True, "max_window_layers": 2}, "FFSS"),
+        ({"attention_chunk_size": 8192, "no_rope_layers": [1, 1, 1, 0]}, "SSSF"),
+        ({"model_type": "llama4", "attention_chunk_size": 8192, "no_rope_layers": []}, "SSSF"),
+        ({"attention_windows": [128, 0, 128, 0]}, "SFSF"),
+        ({"global_attn_every_n_layers": 3, "local_attention": 128}, "FSSF"),
+        ({"local_layer_ids": [0, 2], "sliding_window_size": 512}, "SFSF"),
+    ],
+)
+def test_windows_in_all_the_ways_configs_say_them(keys, kinds):
+    """Which layers have a window is read from a list, a pattern, an interval, indices, or the model's class."""
+    spec = describe_attention({**LLAMA, "num_hidden_layers": len(kinds), **keys})
+    found = {layer: g.mixers[0].window is not None for g in spec.groups for layer in g.layers}
+    assert "".join("S" if found[layer] else "F" for layer in range(len(kinds))) == kinds
+
+
+def test_a_window_without_its_layers_is_unknown():
+    """A family that nobody knows, with a window and no word about its layers, has no silent fallback."""
+    spec = describe_attention({**LLAMA, "model_type": "brand_new", "sliding_window": 4096})
+    assert not spec.is_known
+    assert spec.reason == "config.json sets a window of 4,096 tokens and does not say for which layers"
+
+
+@pytest.mark.parametrize(
+    ("keys", "word"),
+    [
+        ({"layer_types": ["full_attention", "wavelet_attention"]}, "wavelet_attention"),
+        ({"model_type": "brand_new", "decay_low_rank_dim": 64}, "decay_low_rank_dim"),
+        ({"total_ut_steps": 4}, "total_ut_steps"),
+        ({"model_type": "brand_new", "layer_types": ["linear_attention"]}, "state"),
+    ],
+)
+def test_what_is_not_understood_is_unknown(keys, word):
+    """An unknown layer word, a sign of another mechanism or a looped model is unknown, and the reason names it."""
+    spec = describe_attention({**LLAMA, "num_hidden_layers": 2, **keys})
+    assert not spec.is_known
+    assert word in spec.reason
+
+
+def test_unknown_mixer_tensors_are_unknown():
+    """Layers whose mixer holds nothing that is known are unknown, and the reason names its tensors."""
+    spec = describe_attention(
+        {**LLAMA, "num_hidden_layers": 1},
+        [tensor("model.layers.*.attention.spectral_gate_map.weight", 4096, 4096)],
+    )
+    assert not spec.is_known
+
+
+def test_shared_layers_keep_nothing():
+    """The last 15 of 35 layers of Gemma-3n read an earlier layer's keys and values."""
+    config = {
+        **LLAMA, "model_type": "gemma3n_text", "num_hidden_layers": 35, "num_kv_shared_layers": 15,
+        "sliding_window": 512, "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 256,
+    }  # fmt: skip
+    spec = describe_attention(config)
+    shared = [layer for g in spec.groups for layer in g.layers if g.mixers[0].is_shared]
+    assert sorted(shared) == list(range(20, 35))
+    assert spec.attention_layers == 20
+
+
+def test_one_attention_block_that_serves_many_layers():
+    """Zamba-2 stores its shared attention once; every hybrid layer keeps a cache of its own."""
+    config = {
+        "model_type": "zamba2", "architectures": ["Zamba2ForCausalLM"], "hidden_size": 64, "num_hidden_layers": 4,
+        "num_attention_heads": 4, "mamba_d_state": 16, "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"],
+    }  # fmt: skip
+    placed = [
+        tensor("model.layers.*.mamba.A_log", 8, layers=range(4)),
+        tensor("model.layers.*.mamba.D", 8, layers=range(4)),
+        tensor("model.layers.*.mamba.conv1d.weight", 160, 1, 4, layers=range(4)),
+        tensor("model.layers.*.mamba.out_proj.weight", 64, 128, layers=range(4)),
+        *attention("model.layers.*.shared_transformer.self_attn", 128, 128, (1,), queries=128),
+    ]
+    assert describe_attention(config, placed).attention_layers == 2
+
+
+def test_encoders_keep_nothing():
+    """BERT has no cache: it does not generate."""
+    config = {"model_type": "bert", "architectures": ["BertForMaskedLM"], "hidden_size": 768, "num_hidden_layers": 12}
+    placed = [
+        tensor(f"bert.encoder.layer.*.attention.self.{name}.weight", 768, 768, layers=range(12))
+        for name in ("query", "key", "value")
+    ]
+    spec = describe_attention(config, placed)
+    assert (spec.form, spec.groups, spec.is_known) == ("encoder", (), True)
+
+
+def test_encoder_decoders_keep_the_source_too():
+    """A T5 decoder layer keeps its own keys and values and those of the source: 2 x 12 heads x 64 each."""
+    config = {
+        "model_type": "t5", "architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True,
+        "d_model": 768, "d_kv": 64, "num_heads": 12, "num_layers": 12, "num_decoder_layers": 12,
+    }  # fmt: skip
+    placed = []
+    for stack, modules in (("encoder", ["0.SelfAttention"]), ("decoder", ["0.SelfAttention", "1.EncDecAttention"])):
+        for module in modules:
+            number, name = module.split(".")
+            for leaf in "qkvo":
+                component, group = tensor(f"{stack}.block.*.layer.*.{name}.{leaf}.weight", 768, 768)
+                indices = tuple((layer, int(number)) for layer in range(12))
+                placed.append((component, _with(group, indices)))
+    spec = describe_attention(config, placed)
+    (group,) = spec.groups
+    assert [(mixer.kind, mixer.elements_per_token) for mixer in group.mixers] == [("multi_head", 1536), ("cross", 1536)]
+
+
+def _with(group: LogicalTensor, indices: tuple[tuple[int, ...], ...]) -> LogicalTensor:
+    return LogicalTensor(
+        name=group.name, indices=indices, shape=group.shape, parameters=group.parameters, storage=group.storage,
+        stored_bytes=group.stored_bytes,
+    )  # fmt: skip
+
+
+def test_keys_that_serve_as_values_are_kept_twice():
+    """Gemma-4's full layers have no value projection: 2 heads of 512 are kept as keys and again as values."""
+    config = {
+        **LLAMA, "model_type": "gemma4_text", "num_hidden_layers": 1, "num_attention_heads": 16, "head_dim": 256,
+        "num_key_value_heads": 8, "global_head_dim": 512, "num_global_key_value_heads": 2, "hidden_size": 2816,
+        "layer_types": ["full_attention"],
+    }  # fmt: skip
+    placed = [
+        tensor("model.layers.*.self_attn.q_proj.weight", 8192, 2816),
+        tensor("model.layers.*.self_attn.k_proj.weight", 1024, 2816),
+        tensor("model.layers.*.self_attn.o_proj.weight", 2816, 8192),
+    ]
+    mixer = only(describe_attention(config, placed))
+    assert (mixer.kv_heads, mixer.key_dim, mixer.elements_per_token) == (2, 512, 2048)
+
+
+def test_nested_text_config_is_read():
+    """A multimodal config's language model is described, its tower is not."""
+    spec = describe_attention(
+        {"model_type": "some_vl", "text_config": LLAMA, "vision_config": {"num_hidden_layers": 7}}
+    )
+    assert spec.layers == 32
+
+
+def test_no_config_counts_every_layer_and_says_so():
+    """Without config.json the headers give an upper bound, with a notice."""
+    spec = describe_attention(None, attention("model.layers.*.self_attn", 4096, 1024, range(32)))
+    assert only(spec).elements_per_token == 2048
+    assert [notice.code for notice in spec.notices] == ["attention.no_config"]
+
+
+def test_nothing_to_read_is_unknown():
+    """Neither headers nor config: the reason says so."""
+    assert describe_attention(None).reason == "there are no layers to read and no config.json"
+
+
+@pytest.mark.parametrize("value", [None, [], "x", -1, 1.5, {"a": 1}, True, 10**30])
+@pytest.mark.parametrize(
+    "key", ["num_hidden_layers", "layer_types", "sliding_window", "num_key_value_heads", "head_dim"]
+)
+def test_a_hostile_config_never_raises(key, value):
+    """Any value in any key gives a specification, known or not."""
+    spec = describe_attention({**LLAMA, key: value})
+    assert spec.form == "decoder"
