@@ -138,8 +138,10 @@ def _join(count: int, plan: LayerPlan, seen: Seen, settings: Settings) -> list[t
     for layer in range(count):
         kind = plan.kinds[layer] if plan.kinds else "full"
         found = seen.layers.get(layer)
-        if found is None:
-            kept = mixers.from_config(kind, layer, settings) if not seen.layers else ()
+        if mixers.is_compressed(kind, settings):
+            kept = mixers.from_config(kind, layer, settings)
+        elif found is None:
+            kept = mixers.from_config(kind, layer, settings) * plan.mixers_per_layer if not seen.layers else ()
         else:
             kept = tuple(mixers.resolve(mixer, kind, layer, settings) for mixer in found)
         attention = tuple(mixer for mixer in kept if mixer.grows)

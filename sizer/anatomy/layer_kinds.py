@@ -68,6 +68,8 @@ class LayerPlan:
     """The window of each layer in tokens, None where it attends to everything."""
     shared: frozenset[int] = frozenset()
     """Layers that read the keys and values of an earlier layer and keep none."""
+    mixers_per_layer: int = 1
+    """Attention blocks that one layer of the config stands for."""
     source: str = ""
     """The key that said it."""
     reason: str = ""
@@ -86,6 +88,7 @@ class _Row:
     pattern: list[str]
     from_end: bool = False
     last_full: bool = False
+    mixers_per_layer: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +118,7 @@ def plan_layers(settings: Settings, seen_layers: int | None) -> LayerPlan:
         return LayerPlan(count=count, kinds=kinds, source=source, reason=windows)
     return LayerPlan(
         count=count, kinds=kinds, windows=windows, shared=_shared(settings, count, kinds), source=source,
+        mixers_per_layer=row.mixers_per_layer if (row := _row(settings)) else 1,
         notices=tuple(_notices(settings, kinds)),
     )  # fmt: skip
 

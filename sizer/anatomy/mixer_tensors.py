@@ -133,7 +133,7 @@ def read_mixers(placed: Sequence[tuple[str, LogicalTensor]], settings: Settings)
         if star is None:
             continue
         stack = ".".join(segments[:star])
-        if component not in ("mixer", "norms", "other"):
+        if component not in ("mixer", "norms", "other") and not _roles().convolution.any(segments[star + 1 :]):
             for index in group.indices:
                 stacks[stack].setdefault(index[0], defaultdict(dict))
             continue
@@ -168,6 +168,8 @@ def _place(rest: list[str], numbers: tuple[int, ...]) -> tuple[str, str]:
         segments = segments[:-1]
     else:
         tail = ""
+    if not segments:  # a plain list of weights: `norms.0.weight`, `scales.0`
+        return "", "".join(rest)
     if len(segments) == 1:  # one flat list of names: the prefix is the module
         head = segments[0].partition("_")[0]
         root = "attn" if segments[0].startswith("attn") else "cross_attn" if head == "cross" else head

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sizer.anatomy.settings import Settings
 
@@ -21,6 +22,7 @@ __all__ = [
     "declared_heads",
     "from_config",
     "index_key_bytes",
+    "is_compressed",
     "per_layer",
     "resolve",
     "state_element_bytes",
@@ -102,8 +104,6 @@ def resolve(mixer: Mixer, kind: str, layer: int, settings: Settings) -> Mixer:
     heads, kv_heads, key_dim, value_dim = declared_heads(settings, kind, layer)
     if kind == "linear":
         return _linear(mixer, heads, key_dim, value_dim, settings)
-    if kind in ("compressed_sparse", "heavily_compressed"):
-        return Mixer(kind="unknown", reason="compressed attention whose latent keys are not in the headers")
     if mixer.reason and kind not in ("hybrid", "hybrid_sliding"):
         return Mixer(kind="unknown", reason=mixer.reason + ", and config.json does not say what they are for")
     kv = mixer.kv_heads or 1
@@ -143,16 +143,24 @@ def per_layer(settings: Settings, keys: Sequence[str], layer: int = 0) -> int | 
     return value
 
 
+def at_layer(settings: Settings, layer: int) -> Settings:
+    """The settings of one layer: its own entry of `per_layer_config`, where it has one, over the rest."""
+    table = settings.raw("per_layer_config")
+    entry = table.get(str(layer), table.get(layer)) if isinstance(table, dict) else None
+    if not isinstance(entry, dict):
+        return settings
+    merged: dict[str, Any] = {}
+    for key, value in settings.items():
+        merged.setdefault(key, value)
+    return Settings({**merged, **entry})
+
+
 def declared_heads(settings: Settings, kind: str, layer: int) -> tuple[int | None, int | None, int | None, int | None]:
     """(query heads, key-value heads, key width of a head, value width of a head) that config.json gives a layer."""
-    own = settings.raw("per_layer_config")
-    entry = own.get(str(layer)) if isinstance(own, dict) else None
-    scope = Settings(entry) if isinstance(entry, dict) else None
+    settings = at_layer(settings, layer)
     windowed = kind in ("sliding", "hybrid_sliding")
 
     def find(keys: Sequence[str], *special: str) -> int | None:
-        if scope is not None and (value := per_layer(scope, keys)) is not None:
-            return value
         if special and (value := per_layer(settings, special, layer)) is not None:
             return value
         return per_layer(settings, keys, layer)
@@ -178,6 +186,9 @@ def from_config(kind: str, layer: int, settings: Settings) -> tuple[Mixer, ...]:
         return ()
     if kind == "linear":
         return (_state_from_config(settings),)
+    if is_compressed(kind, settings):
+        return _compressed(kind, layer, settings)
+    settings = at_layer(settings, layer)
     rank = per_layer(settings, ("kv_lora_rank",), layer)
     rope = per_layer(settings, ("qk_rope_head_dim",), layer)
     if kind == "sliding" and settings.raw("swa_kv_lora_rank") is not None:
@@ -196,8 +207,6 @@ def from_config(kind: str, layer: int, settings: Settings) -> tuple[Mixer, ...]:
                 fixed_bytes_per_token=fixed,
             ),
         )  # fmt: skip
-    if kind in ("compressed_sparse", "heavily_compressed") or settings.raw("compress_ratios", "compress_rates"):
-        return _compressed(kind, layer, settings)
     if not (heads and kv_heads and dim and value_dim):
         state = _state_from_config(settings)
         missing = Mixer(kind="unknown", reason="config.json does not give heads and head size")
@@ -227,6 +236,13 @@ def _keeps_index(layer: int, settings: Settings) -> bool:
     every = settings.integer("index_topk_freq", minimum=1) or 1
     offset = settings.integer("index_skip_topk_offset")
     return max(layer - (2 if offset is None else offset) + 1, 0) % every == 0
+
+
+def is_compressed(kind: str, settings: Settings) -> bool:
+    """Whether a layer keeps one vector for keys and values, and compressed entries further back."""
+    return kind in ("compressed_sparse", "heavily_compressed") or (
+        kind == "sliding" and settings.raw("compress_ratios", "compress_rates") is not None
+    )
 
 
 def _compressed(kind: str, layer: int, settings: Settings) -> tuple[Mixer, ...]:
