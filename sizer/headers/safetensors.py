@@ -22,6 +22,7 @@ import msgspec
 import safetensors
 
 from sizer.errors import InvalidDataError
+from sizer.headers.faults import format_shape, guess_kind, quote, refuse, shorten
 from sizer.headers.interface import Header, StoredTensor
 from sizer.notices import Notice
 from sizer.units import format_integer as number
@@ -105,15 +106,15 @@ def header_length(first_bytes: bytes, *, path: str, file_bytes: int | None = Non
     """
     if len(first_bytes) < _LENGTH.size:
         found = plural(len(first_bytes), "byte")
-        raise _refuse(path, f"the file has {found}", code="header.too_short", guess=_guess(first_bytes))
+        raise _refuse(path, f"the file has {found}", code="header.too_short", guess=guess_kind(first_bytes))
     length: int = _LENGTH.unpack_from(first_bytes)[0]
     total = _LENGTH.size + length
     if length > FORMAT_MAX_HEADER_BYTES:
         found = f"its first 8 bytes give a header of {number(length)} bytes"
-        raise _refuse(path, found, code="header.too_large", guess=_guess(first_bytes))
+        raise _refuse(path, found, code="header.too_large", guess=guess_kind(first_bytes))
     if file_bytes is not None and total > file_bytes:
         found = f"a header of 8 + {number(length)} bytes does not fit a file of {number(file_bytes)} bytes"
-        raise _refuse(path, found, code="header.length", guess=_guess(first_bytes))
+        raise _refuse(path, found, code="header.length", guess=guess_kind(first_bytes))
     if length > cap:
         found = f"the header is {number(length)} bytes long, the limit is {number(cap)}"
         hint = f"raise the limit with `--max-header-bytes {length}` if you trust the file"
@@ -154,7 +155,7 @@ def parse_header(raw: bytes, *, path: str, file_bytes: int | None = None) -> Hea
     if fault or new_dtypes:
         _check_layout(path, infos)
         if not new_dtypes:
-            raise _refuse(path, f"it says: {_shorten(fault)}", code="header.reference")
+            raise _refuse(path, f"it says: {shorten(fault)}", code="header.reference")
     body = max([info.data_offsets[1] for info in infos.values()], default=0)
     if file_bytes is not None and total + body != file_bytes:
         raise _explain_body(path, total, body, file_bytes)
@@ -244,7 +245,7 @@ def _decode_members(text: bytes, path: str) -> tuple[dict[str, _Info], dict[str,
         if name == "__metadata__":
             metadata = value or {}
         elif name in infos:
-            raise _refuse(path, f"{_quote(name)} occurs more than once", code="header.duplicate_name")
+            raise _refuse(path, f"{quote(name)} occurs more than once", code="header.duplicate_name")
         else:
             infos[name] = _info(value)
     return infos, metadata
@@ -282,10 +283,10 @@ def _check_layout(path: str, infos: Mapping[str, _Info]) -> None:
     for name, info in sorted(infos.items(), key=lambda item: item[1].data_offsets):
         begin, end = info.data_offsets
         if begin != position or end < begin:
-            found = f"tensor {_quote(name)} has data_offsets [{number(begin)}, {number(end)}]"
+            found = f"tensor {quote(name)} has data_offsets [{number(begin)}, {number(end)}]"
             raise _refuse(path, f"{found}, expected to begin at {number(position)}", code="header.offsets")
         position = end
-        _check_size(path, f"tensor {_quote(name)}, {_format_shape(info.shape)} of {info.dtype}", info)
+        _check_size(path, f"tensor {quote(name)}, {format_shape(info.shape)} of {info.dtype}", info)
 
 
 def _check_size(path: str, what: str, info: _Info) -> None:
@@ -312,7 +313,7 @@ def _check_size(path: str, what: str, info: _Info) -> None:
 def _explain_text(path: str, text: bytes, fault: str) -> InvalidDataError:
     """The error for a header that cannot be parsed: the reference's words and the place in the file."""
     if not fault.startswith(_JSON_STAGE):
-        return _refuse(path, _shorten(fault.removeprefix("invalid UTF-8 in header: ")), code="header.utf8")
+        return _refuse(path, shorten(fault.removeprefix("invalid UTF-8 in header: ")), code="header.utf8")
     reason = fault.removeprefix(_JSON_STAGE)
     place = ""
     if match := _PLACE.search(reason):
@@ -320,13 +321,13 @@ def _explain_text(path: str, text: bytes, fault: str) -> InvalidDataError:
         offset = _byte_offset(text, line=int(match[1]), column=int(match[2]))
         excerpt = text[max(0, offset - 32) : offset + 8].decode("utf-8", "replace")
         place = f" at byte {number(8 + offset)} of the file, near `{excerpt}`"
-    found = _shorten(reason)
+    found = shorten(reason)
     for theirs, ours in _WORDS.items():
         found = found.replace(theirs, ours)
     found += place
     if reason.startswith("unknown variant"):
         known = ", ".join(DTYPE_BITS)
-        dtype = _shorten(reason.split("`")[1], 40)
+        dtype = shorten(reason.split("`")[1], 40)
         return _refuse(path, f"dtype `{dtype}`{place}; expected one of {known}", code="header.dtype")
     if reason.startswith(_WRONG_FIELD):
         return _refuse(path, found, code="header.field")
@@ -349,36 +350,8 @@ def _byte_offset(text: bytes, *, line: int, column: int) -> int:
     return max(0, start + column - 1)
 
 
-def _guess(first_bytes: bytes) -> str:
-    """What the first bytes look like instead."""
-    if first_bytes.startswith(b"version "[: len(first_bytes)]) and first_bytes:
-        return "it looks like a Git LFS pointer: the file itself was not downloaded"
-    if first_bytes.lstrip().startswith(b"<"):
-        return "it looks like an HTML page: a proxy or a login page may have answered"
-    if first_bytes.startswith(b"GGUF"):
-        return "it looks like a GGUF file"
-    if first_bytes.startswith((b"PK\x03\x04", b"\x80\x02")):
-        return "it looks like a PyTorch file"
-    if first_bytes.lstrip().startswith((b"{", b"[")):
-        return "it looks like a JSON document"
-    return ""
-
-
 def _refuse(path: str, found: str, *, code: str, guess: str = "", hint: str = "") -> InvalidDataError:
-    because = f"{found} (rule: {_RULES[code]})"
-    return InvalidDataError(
-        f"`{path}` is not a valid safetensors file",
-        code=code,
-        because=f"{because}; {guess}" if guess else because,
-        hint=hint or _hint(guess),
-        details={"file": path, "rule": _RULES[code], "found": found},
-    )
-
-
-def _hint(guess: str) -> str:
-    if "LFS" in guess:
-        return "run `git lfs pull` in the folder, or name the repository instead of the folder"
-    return "the file is damaged or was not written by a safetensors writer: tell its author, or try another revision"
+    return refuse(path, found, kind="safetensors", rules=_RULES, code=code, guess=guess, hint=hint)
 
 
 def _padding_notice(path: str, count: int) -> Notice:
@@ -390,17 +363,3 @@ def _dtype_notice(path: str, dtypes: list[str]) -> Notice:
     listed = ", ".join(f"`{dtype}`" for dtype in dtypes)
     message = f"`{path}`: dtype {listed} is newer than {_REFERENCE}; elements were counted from shapes, unverified"
     return Notice(code="header.new_dtype", message=message)
-
-
-def _format_shape(shape: tuple[int, ...]) -> str:
-    if len(shape) > 8:
-        return f"[{', '.join(map(str, shape[:8]))}, ...] ({number(len(shape))} dimensions)"
-    return str(list(shape))
-
-
-def _quote(name: str) -> str:
-    return f"`{_shorten(name, 120)}`"
-
-
-def _shorten(text: str, limit: int = 240) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}... ({number(len(text))} characters)"
