@@ -110,7 +110,7 @@ class GgufReader:
     def __init__(self, *, path: str, file_bytes: int | None = None, cap: int = MAX_HEADER_BYTES) -> None:
         """`file_bytes` is the size of the whole file, `cap` the most bytes to read before giving up."""
         self.path = path
-        self.needed = FIRST_BYTES if file_bytes is None else min(FIRST_BYTES, file_bytes)
+        self.needed = min(FIRST_BYTES, cap, cap if file_bytes is None else file_bytes)
         self._file_bytes = file_bytes
         self._cap = cap
         self._data = b""
