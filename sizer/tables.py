@@ -5,6 +5,9 @@ no aliases, merge keys or tags, no repeated or unknown keys, capped size and dep
 names file, line and column. Users' files go through the pure-Python loader on purpose: libyaml's C loader
 crashes the process on deeply nested input. Shipped tables are known, so libyaml reads them where PyYAML
 has it (1,150 lines: 0.03 s against 0.23 s); `tests/contract/test_tables.py` holds them to the strict reading.
+What was read is kept as JSON in the cache folder, by the table's time and size, as Python keeps byte code
+(seven tables, 240 kB: 0.01 s against 0.13 s, and PyYAML is not even imported); where the folder cannot be written,
+nothing is kept.
 """
 
 from __future__ import annotations
@@ -12,11 +15,11 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import yaml
 
 from sizer.errors import InternalError, UsageError
 
@@ -26,6 +29,7 @@ T = TypeVar("T")
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 20
+_KEPT = 3  # tables of other versions that stay in the cache
 
 
 def data_path(name: str) -> Path:
@@ -41,16 +45,52 @@ def load_table(name: str, kind: type[T]) -> T:
 
     Raises InternalError where the table is broken: it is ours.
     """
+    path = data_path(name)
+    compiled = _compiled_path(path)
     try:
-        return convert(_load_shipped(data_path(name)), kind, where=f"data/{name}")
+        return msgspec.json.decode(compiled.read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError):
+        pass
+    try:
+        value = _load_shipped(path)
+        table = convert(value, kind, where=f"data/{name}")
+        _keep_compiled(compiled, value)
+        return table
     except UsageError as error:
         raise InternalError(f"the shipped table {name} is broken: {error}", code="internal.table") from error
 
 
+def _compiled_path(path: Path) -> Path:
+    """Where the JSON of a shipped table is kept; the name holds the file's time and size."""
+    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
+    assets = Path(os.environ.get("HF_ASSETS_CACHE") or Path(home) / "assets")
+    try:
+        found = path.stat()
+    except OSError:
+        return assets / "sizer" / "tables" / "missing.json"
+    return assets / "sizer" / "tables" / f"{path.stem}-{found.st_mtime_ns:x}-{found.st_size:x}.json"
+
+
+def _keep_compiled(path: Path, value: Any) -> None:
+    """Keep the JSON for the next process and drop what is older; a folder that cannot be written is no error."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = sorted(path.parent.glob(f"{path.stem.split('-')[0]}-*.json"), key=lambda older: older.stat().st_mtime)
+        for older in kept[:-_KEPT]:
+            older.unlink(missing_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(msgspec.json.encode(value))
+        partial.replace(path)
+    except OSError:
+        pass
+
+
 def _load_shipped(path: Path) -> Any:
     """The plain value of a table of ours, by libyaml where it is there. Raises UsageError."""
+    import yaml
+
     try:
-        return yaml.load(path.read_bytes(), Loader=_FastLoader)
+        return yaml.load(path.read_bytes(), Loader=_loaders()[1])
     except (OSError, yaml.YAMLError) as error:
         raise _refuse(path.name, str(error)) from error
 
@@ -69,6 +109,8 @@ def load_yaml(path: Path) -> Any:
 
 def parse_yaml(raw: bytes, *, where: str) -> Any:
     """The plain value of YAML text; JSON is read by the JSON rules. Raises UsageError."""
+    import yaml
+
     if len(raw) > MAX_BYTES:
         raise _refuse(where, f"it is larger than {MAX_BYTES:,} bytes")
     try:
@@ -80,7 +122,7 @@ def parse_yaml(raw: bytes, *, where: str) -> Any:
         return value
     try:
         _check_events(text, where)
-        return yaml.load(text, Loader=_StrictLoader)
+        return yaml.load(text, Loader=_loaders()[0])
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -160,6 +202,8 @@ def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _check_events(text: str, where: str) -> None:
     """Refuse what makes YAML dangerous before anything is built: aliases, tags, depth, several documents."""
+    import yaml
+
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         mark: Any = event.start_mark
@@ -180,31 +224,34 @@ def _check_events(text: str, where: str) -> None:
             depth -= 1
 
 
-class _UniqueKeys(yaml.constructor.SafeConstructor):
-    """The safe types, with repeated keys and merge keys refused."""
+@functools.cache
+def _loaders() -> tuple[Any, Any]:
+    """The loader of users' files and the one of shipped tables: both refuse repeated keys and merge keys."""
+    import yaml
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: dict[Any, int] = {}
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(
-                    None, None, "merge keys (`<<`) are not accepted", key_node.start_mark
-                )
-            key = self.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
-            if isinstance(key, dict | list):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a scalar", key_node.start_mark)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key `{key}` was already given on line {seen[key]}", key_node.start_mark
-                )
-            seen[key] = line
-        return super().construct_mapping(node, deep=deep)
+    class UniqueKeys(yaml.constructor.SafeConstructor):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            seen: dict[Any, int] = {}
+            for key_node, _ in node.value:
+                if key_node.tag == "tag:yaml.org,2002:merge":
+                    raise yaml.constructor.ConstructorError(
+                        None, None, "merge keys (`<<`) are not accepted", key_node.start_mark
+                    )
+                key = self.construct_object(key_node, deep=True)
+                line = key_node.start_mark.line + 1
+                if isinstance(key, dict | list):
+                    raise yaml.constructor.ConstructorError(None, None, "a key must be a scalar", key_node.start_mark)
+                if key in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"key `{key}` was already given on line {seen[key]}", key_node.start_mark
+                    )
+                seen[key] = line
+            return super().construct_mapping(node, deep=deep)
 
+    class Strict(UniqueKeys, yaml.SafeLoader):
+        pass
 
-class _StrictLoader(_UniqueKeys, yaml.SafeLoader):
-    """What reads a user's file."""
+    class Fast(UniqueKeys, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        pass
 
-
-class _FastLoader(_UniqueKeys, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """What reads a table of ours."""
+    return Strict, Fast
