@@ -9,6 +9,9 @@ from typing import Any
 
 from sizer.catalog.listing import CatalogDetail, CatalogList
 from sizer.catalog.verify import Verification
+from sizer.decision.cases import CasesReport
+from sizer.decision.evidence import EvidenceReport
+from sizer.decision.recommend import Recommendation
 from sizer.routing.simulate import RouteReport
 
 __all__ = ["REPORTS"]
@@ -16,5 +19,8 @@ __all__ = ["REPORTS"]
 # command: the type of its `report`
 REPORTS: dict[str, Any] = {
     "catalog": CatalogList | CatalogDetail | Verification,
+    "recommend": Recommendation,
+    "evidence": EvidenceReport,
+    "cases": CasesReport,
     "route": RouteReport,
 }

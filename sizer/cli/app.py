@@ -27,6 +27,9 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "catalog": ("catalog", "Well-known models: total and active parameters, with sources"),
     "route": ("route", "What routing between a small and a large model costs and saves"),
+    "recommend": ("recommend", "Go small, go big or route: nine answers and the models that fit"),
+    "evidence": ("evidence", "Published comparisons of small and large models"),
+    "cases": ("cases", "The rules replayed on published decisions"),
     "schema": ("schema", "The JSON Schema of each report"),
 }
 

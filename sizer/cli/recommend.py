@@ -1,0 +1,186 @@
+"""`sizer recommend`: nine answers, by flag, file or prompt, and the advice they come to.
+
+The flags are made from `data/questions.yaml`: a question or a number more is one entry there.
+"""
+
+from __future__ import annotations
+
+import datetime
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sizer.cli.options import Json, Offline, command_app
+from sizer.cli.output import emit, note
+from sizer.decision.answers import dump_answers, load_answers, parse_answers
+from sizer.decision.evidence import check_domain
+from sizer.decision.questions import numbers, parse_answer, parse_quantity, questions
+from sizer.decision.signals import Given
+from sizer.errors import UsageError
+from sizer.units import parse_count
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sizer.decision.candidates import Subject
+
+app = command_app()
+
+
+def _recommend(
+    answers: str,
+    save: str,
+    domain: str,
+    model: list[str],
+    bits: str,
+    ask: bool,
+    as_json: bool,
+    offline: bool,
+    **flags: str | None,
+) -> None:
+    """Advise to go small, go big or route: nine answers, the reasons, what would flip it, models that fit.
+
+    Without any answer the questions are asked one by one, at a terminal.
+    """
+    from sizer.catalog.models import load_catalog
+    from sizer.decision.recommend import Recommendation, recommend
+
+    def show(report: Recommendation, console: Console) -> None:
+        from sizer.render.views.recommend import show
+
+        show(report, console)
+
+    given = _given_by_flags(flags, domain).over(_given_by_file(answers))
+    if ask or (given.is_empty and not as_json and _is_interactive()):
+        given = _ask(given)
+    if given.is_empty:
+        raise _nothing_given()
+    if save:
+        _save(Path(save), given)
+    width = parse_count(bits, name="--bits", minimum=2, maximum=32)
+    named = [_find_model(name, offline=offline) for name in model]
+    report = recommend(given, load_catalog(), as_of=_today(), named=named, bits=width)
+    emit("recommend", report, show, as_json=as_json, ok=report.feasible)
+    if not report.feasible:
+        raise typer.Exit(1)
+
+
+def _parameters() -> Iterator[inspect.Parameter]:
+    for entry in questions():
+        told = typer.Option(entry.flag, metavar="yes|no|unknown", help=entry.ask)
+        yield _parameter(entry.id, Annotated[str | None, told], None)
+    for number in numbers():
+        stands = f" Stands for {number.stands_for.replace('_', '-')}." if number.stands_for else ""
+        told = typer.Option(number.flag, metavar="N", help=f"{number.means.capitalize()}.{stands}")
+        yield _parameter(number.id, Annotated[str | None, told], None)
+    domain = typer.Option(
+        "--domain", help="Kind of task or subject, for evidence that fits; `sizer evidence` lists them."
+    )
+    yield _parameter("domain", Annotated[str, domain], "")
+    model = typer.Option("--model", metavar="REF", help="Judge this model in place of the catalog's (repeatable).")
+    yield _parameter("model", Annotated[list[str], model], [])
+    bits = typer.Option("--bits", metavar="N", help="Bits per weight that memory and speed are reckoned with.")
+    yield _parameter("bits", Annotated[str, bits], "4")
+    answers = typer.Option("--answers", metavar="FILE", help="Answers in YAML or JSON, `-` for stdin; flags win.")
+    yield _parameter("answers", Annotated[str, answers], "")
+    save = typer.Option("--save", metavar="FILE", help="Write the answers to a file, with comments.")
+    yield _parameter("save", Annotated[str, save], "")
+    ask = typer.Option("--ask", help="Ask the questions that are still open, at a terminal.")
+    yield _parameter("ask", Annotated[bool, ask], False)
+    yield _parameter("as_json", Json, False)
+    yield _parameter("offline", Offline, False)
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _command() -> Any:
+    """The command with one flag for each question and number."""
+
+    def recommend(**values: Any) -> None:
+        _recommend(**values)
+
+    parameters = list(_parameters())
+    recommend.__doc__ = _recommend.__doc__
+    recommend.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    recommend.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return recommend
+
+
+app.command()(_command())
+
+
+def _given_by_flags(flags: dict[str, str | None], domain: str) -> Given:
+    answers = {entry.id: flags[entry.id] for entry in questions() if flags[entry.id] is not None}
+    values = {number: flags[number.id] for number in numbers() if flags[number.id] is not None}
+    return Given(
+        answers={name: parse_answer(value, name="--" + name.replace("_", "-")) for name, value in answers.items()},
+        numbers={number.id: parse_quantity(number, value, name=number.flag) for number, value in values.items()},
+        domain=check_domain(domain),
+    )
+
+
+def _given_by_file(name: str) -> Given:
+    if not name:
+        return Given()
+    if name == "-":
+        return parse_answers(sys.stdin.buffer.read(), where="stdin")
+    return load_answers(Path(name))
+
+
+def _is_interactive() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _ask(given: Given) -> Given:
+    if not _is_interactive():
+        raise UsageError(
+            "there is no terminal to ask at",
+            code="usage.terminal",
+            hint="answer with flags or --answers FILE, and leave --ask out",
+        )
+    from sizer.cli.interview import ask
+
+    return ask(given)
+
+
+def _nothing_given() -> UsageError:
+    flags = " ".join(entry.flag for entry in questions())
+    return UsageError(
+        "no answers were given, and there is no terminal to ask at",
+        code="usage.answers",
+        because=f"the questions are {flags}",
+        hint="for example `sizer recommend --well-defined yes --diverse no`; what is left out counts as unknown",
+        details={"missing": [entry.id for entry in questions()]},
+    )
+
+
+def _save(path: Path, given: Given) -> None:
+    try:
+        path.write_text(dump_answers(given), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"`{path}` cannot be written",
+            code="usage.file",
+            because=error.strerror or "the system refuses",
+            hint="name a file in a folder that you may write to",
+        ) from error
+    note(f"answers saved to {path}")
+
+
+def _find_model(name: str, *, offline: bool) -> Subject:
+    from sizer.decision.subjects import find_subject
+
+    return find_subject(name, offline=offline)
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+__all__: Sequence[str] = ["app"]

@@ -1,0 +1,366 @@
+"""Which models the constraints leave: each named model judged by arithmetic, with the reason where it is refused.
+
+Constraints never vote on the verdict. Memory is judged by total parameters, speed by active ones, context by
+the window that was shown to work, so that a mixture of experts with 3 B active fits a phone no more than its
+30 B do.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sizer.decision.advice import Size
+from sizer.decision.footprint import Footprint, assumptions, fastest_answer_ms, measure_footprint
+from sizer.decision.signals import Given, Signals
+from sizer.decision.verdict import Verdict
+from sizer.sizing.size_class import ClassPair, classify_pair
+from sizer.units import format_bytes, format_count, format_integer
+
+__all__ = [
+    "Candidate",
+    "Constraint",
+    "Leg",
+    "Limits",
+    "Refusal",
+    "Subject",
+    "best_first",
+    "judge",
+    "legs_of",
+    "limits_of",
+    "pool_leg",
+]
+
+Leg = Literal["small", "large"]
+
+
+class Subject(Protocol):
+    """What is known about a model that is judged; a catalog entry is one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def family(self) -> str: ...
+    @property
+    def basis(self) -> str: ...
+    @property
+    def total_parameters(self) -> int | None: ...
+    @property
+    def active_parameters(self) -> int | None: ...
+    @property
+    def context_tokens(self) -> int | None: ...
+    @property
+    def effective_context_tokens(self) -> int | None: ...
+    @property
+    def kv_cache_bytes_per_token(self) -> int | None: ...
+    @property
+    def licence(self) -> str | None: ...
+    @property
+    def task(self) -> str: ...
+    @property
+    def released(self) -> datetime.date | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constraint:
+    """A limit that candidates are held against."""
+
+    id: str
+    """`memory`, `latency`, `context` or `on_prem`."""
+    text: str
+    value: float | None
+    unit: str
+    given: bool
+    """False where the limit is assumed because only a yes was said."""
+    legs: tuple[Leg, ...]
+    """The legs that it holds for."""
+    cites: tuple[str, ...]
+    """The answers and numbers that it comes from."""
+    judged: int = 0
+    """Models judged for these legs."""
+    refused: int = 0
+    """Of them, the ones that it refuses, whatever the other constraints do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Why a constraint refuses a candidate."""
+
+    constraint: str
+    text: str
+    needs: float | None
+    """The value of the constraint at which the candidate would pass; None where none would do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A model, judged for one leg."""
+
+    model: str
+    leg: Leg
+    family: str
+    total_parameters: int | None
+    active_parameters: int | None
+    basis: str
+    """Of the two counts: `counted` or `declared`."""
+    size_class: ClassPair
+    licence: str | None
+    released: datetime.date | None
+    bits: int
+    weights_bytes: int | None
+    """Estimated for these bits, by total parameters."""
+    kv_cache_bytes: int | None
+    """For one sequence of the context; null where the bytes per token are not known."""
+    resident_bytes_low: int | None
+    resident_bytes_high: int | None
+    gpus: int | None
+    """80 GB GPUs that hold it."""
+    context_tokens: int | None
+    effective_context_tokens: int | None
+    fastest_answer_ms: float | None
+    """At the ceiling: no real server is faster; by active parameters."""
+    fit: Literal["fits", "tight", "refused", "unknown"]
+    """`tight`: only the better end of the range fits. `unknown`: a count is missing."""
+    refusals: tuple[Refusal, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether no constraint refuses it."""
+        return not self.refusals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The limits as numbers, for the arithmetic."""
+
+    bits: int
+    on_device: bool
+    memory_bytes: int | None
+    context_tokens: int | None
+    latency_ms: float | None
+    output_tokens: int | None
+    constraints: tuple[Constraint, ...]
+
+    def holds_for(self, constraint: str, leg: Leg) -> bool:
+        """Whether a constraint is there and holds for that leg."""
+        return any(entry.id == constraint and leg in entry.legs for entry in self.constraints)
+
+
+def legs_of(verdict: Verdict) -> tuple[Leg, ...]:
+    """The legs that a verdict needs models for."""
+    return {"small": ("small",), "big": ("large",), "route": ("small", "large")}[verdict]  # type: ignore[return-value]
+
+
+def limits_of(verdict: Verdict, signals: Signals, given: Given, *, bits: int) -> Limits:
+    """The constraints that the answers and numbers make, each with the legs that it holds for."""
+    legs = legs_of(verdict)
+    on_device = signals.answers["edge"] == "yes"
+    near: tuple[Leg, ...] = ("small",) if verdict == "route" else legs
+    found: list[Constraint] = []
+    memory_gb = given.numbers.get("memory_gb")
+    if memory_gb is not None or on_device:
+        found.append(_memory_constraint(memory_gb, on_device, near if on_device else legs))
+    if signals.answers["on_prem"] == "yes":
+        text = "weights that you can host yourself; models that exist only behind an API are out"
+        cites: tuple[str, ...] = ("on_prem",)
+        found.append(Constraint(id="on_prem", text=text, value=None, unit="", given=True, legs=legs, cites=cites))
+    if "latency_ms" in given.numbers:
+        found.append(_latency_constraint(given, near))
+    if "context_tokens" in given.numbers:
+        value = given.numbers["context_tokens"]
+        text = f"a window that works at {format_integer(int(value))} tokens, whatever the model card claims"
+        cites = ("context_tokens",)
+        found.append(
+            Constraint(id="context", text=text, value=value, unit="tokens", given=True, legs=legs, cites=cites)
+        )
+    stated = memory_gb if memory_gb is not None else assumptions().device_memory_gb if on_device else None
+    output = given.numbers.get("output_tokens")
+    context = given.numbers.get("context_tokens")
+    return Limits(
+        bits=bits,
+        on_device=on_device,
+        memory_bytes=None if stated is None else round(stated * 10**9),
+        context_tokens=None if context is None else int(context),
+        latency_ms=given.numbers.get("latency_ms"),
+        output_tokens=None if output is None else int(output),
+        constraints=tuple(found),
+    )
+
+
+def pool_leg(subject: Subject, sizes: Sequence[Size], *, on_device: bool, bits: int) -> Leg | None:
+    """The leg that a catalog model could serve; None where it is none of them.
+
+    Small: few active parameters and held by one 24 GB GPU; the grey zone counts where no device caps it.
+    Large: 30 B total and up. Encoders serve only where an encoder is what to start with.
+    """
+    total, active = subject.total_parameters, subject.active_parameters
+    if total is None:
+        return None
+    if subject.task == "encoder":
+        return "small" if sizes and sizes[0].id == "encoder" else None
+    if subject.task != "chat":
+        return None
+    pair = classify_pair(active if active is not None else total, total)
+    small_classes = ("below_1b", "slm") if on_device else ("below_1b", "slm", "grey")
+    weights = measure_footprint(total, bits=bits, context_tokens=0, kv_cache_bytes_per_token=None, on_device=False)
+    if pair.by_active in small_classes and weights.weights_bytes <= assumptions().small_leg_memory_bytes:
+        return "small"
+    return "large" if pair.by_total == "llm" else None
+
+
+def judge(subject: Subject, leg: Leg, limits: Limits) -> Candidate:
+    """One model against the constraints of one leg."""
+    total, active = subject.total_parameters, subject.active_parameters
+    on_device = limits.on_device and leg == "small"
+    footprint = _footprint(subject, limits, on_device=on_device)
+    fastest = _fastest(subject, limits, footprint, on_device=on_device)
+    refusals, notes = _judge_memory(footprint, limits, leg)
+    for check in (_judge_context(subject, limits, leg), _judge_latency(fastest, limits, leg)):
+        refusals += check[0]
+        notes += check[1]
+    notes += _unknowns(subject, footprint)
+    is_tight = footprint is not None and any(note.startswith("tight") for note in notes)
+    return Candidate(
+        model=subject.id,
+        leg=leg,
+        family=subject.family,
+        total_parameters=total,
+        active_parameters=active,
+        basis=subject.basis,
+        size_class=classify_pair(active, total),
+        licence=subject.licence,
+        released=subject.released,
+        bits=limits.bits,
+        weights_bytes=footprint.weights_bytes if footprint else None,
+        kv_cache_bytes=footprint.kv_cache_bytes if footprint else None,
+        resident_bytes_low=footprint.resident_bytes_low if footprint else None,
+        resident_bytes_high=footprint.resident_bytes_high if footprint else None,
+        gpus=footprint.gpus if footprint else None,
+        context_tokens=subject.context_tokens,
+        effective_context_tokens=subject.effective_context_tokens,
+        fastest_answer_ms=fastest,
+        fit="refused" if refusals else "unknown" if footprint is None else "tight" if is_tight else "fits",
+        refusals=tuple(refusals),
+        notes=tuple(notes),
+    )
+
+
+def _memory_constraint(memory_gb: float | None, on_device: bool, legs: tuple[Leg, ...]) -> Constraint:
+    if memory_gb is not None:
+        place = "on the device" if on_device else "in the memory you have"
+        text = f"at most {memory_gb:g} GB resident {place}, weights by total parameters"
+        return Constraint(
+            id="memory", text=text, value=memory_gb, unit="GB", given=True, legs=legs, cites=("memory_gb",)
+        )
+    assumed = assumptions().device_memory_gb
+    text = f"at most {assumed:g} GB resident on the device, an assumption: say --memory-gb"
+    return Constraint(id="memory", text=text, value=assumed, unit="GB", given=False, legs=legs, cites=("edge",))
+
+
+def _latency_constraint(given: Given, legs: tuple[Leg, ...]) -> Constraint:
+    value = given.numbers["latency_ms"]
+    is_whole = "output_tokens" in given.numbers
+    scope = "the last token" if is_whole else "the first token (say --output-tokens for the last)"
+    cites = ("latency_ms", "output_tokens") if is_whole else ("latency_ms",)
+    text = f"{scope} within {value:g} ms, at the ceiling that active parameters and bandwidth allow"
+    return Constraint(id="latency", text=text, value=value, unit="ms", given=True, legs=legs, cites=cites)
+
+
+def _footprint(subject: Subject, limits: Limits, *, on_device: bool) -> Footprint | None:
+    if subject.total_parameters is None:
+        return None
+    return measure_footprint(
+        subject.total_parameters,
+        bits=limits.bits,
+        context_tokens=limits.context_tokens or assumptions().context_tokens,
+        kv_cache_bytes_per_token=subject.kv_cache_bytes_per_token,
+        on_device=on_device,
+    )
+
+
+def _fastest(subject: Subject, limits: Limits, footprint: Footprint | None, *, on_device: bool) -> float | None:
+    if subject.active_parameters is None or footprint is None:
+        return None
+    return fastest_answer_ms(
+        active_parameters=subject.active_parameters,
+        bits=limits.bits,
+        prompt_tokens=limits.context_tokens or 0,
+        output_tokens=limits.output_tokens or 1,
+        on_device=on_device,
+        gpus=footprint.gpus,
+    )
+
+
+_Judgement = tuple[list[Refusal], list[str]]
+
+
+def _judge_memory(footprint: Footprint | None, limits: Limits, leg: Leg) -> _Judgement:
+    if footprint is None or limits.memory_bytes is None or not limits.holds_for("memory", leg):
+        return [], []
+    low, high = footprint.resident_bytes_low, footprint.resident_bytes_high
+    resident = f"{format_bytes(low)} to {format_bytes(high)} resident (file {format_bytes(footprint.weights_bytes)})"
+    if low > limits.memory_bytes:
+        text = f"{resident} exceed {format_bytes(limits.memory_bytes)}"
+        return [Refusal(constraint="memory", text=text, needs=math.ceil(low / 10**8) / 10)], []
+    if high > limits.memory_bytes:
+        return [], [f"tight: {resident} against {format_bytes(limits.memory_bytes)}"]
+    return [], []
+
+
+def _judge_context(subject: Subject, limits: Limits, leg: Leg) -> _Judgement:
+    needed = limits.context_tokens
+    if needed is None or not limits.holds_for("context", leg):
+        return [], []
+    claim, works = subject.context_tokens, subject.effective_context_tokens
+    asked = f"{format_integer(needed)} tokens"
+    if works is not None and works < needed:
+        text = f"the window works to {format_integer(works)} tokens, {asked} are needed"
+        text += f" (the card claims {format_integer(claim)})" if claim else ""
+        return [Refusal(constraint="context", text=text, needs=works)], []
+    if claim is None:
+        return [], ["the window is not known: look it up before you rely on it"]
+    if claim < needed:
+        text = f"the window is {format_integer(claim)} tokens, {asked} are needed"
+        return [Refusal(constraint="context", text=text, needs=claim)], []
+    if works is None and needed > claim / 2:
+        return [], [f"{asked} are above half of the claimed {format_integer(claim)}: test it there"]
+    return [], []
+
+
+def _judge_latency(fastest: float | None, limits: Limits, leg: Leg) -> _Judgement:
+    if limits.latency_ms is None or fastest is None or not limits.holds_for("latency", leg):
+        return [], []
+    if fastest > limits.latency_ms:
+        text = f"{fastest:,.0f} ms at best, {limits.latency_ms:g} ms are allowed"
+        return [Refusal(constraint="latency", text=text, needs=math.ceil(fastest))], []
+    return [], []
+
+
+def _unknowns(subject: Subject, footprint: Footprint | None) -> list[str]:
+    notes = []
+    if footprint is None:
+        notes.append("total parameters unknown: memory cannot be judged")
+    elif footprint.kv_cache_bytes is None:
+        notes.append("KV cache not known, left out of the memory")
+    if subject.active_parameters is None:
+        notes.append("active parameters unknown: speed cannot be judged")
+    elif subject.total_parameters is not None and subject.active_parameters * 2 <= subject.total_parameters:
+        held, used = format_count(subject.total_parameters), format_count(subject.active_parameters)
+        notes.append(f"memory of a {held} model, speed of a {used} one")
+    return notes
+
+
+def best_first(candidates: Iterable[Candidate], sizes: Sequence[Size]) -> tuple[Candidate, ...]:
+    """Candidates in the order to look at, whatever the order they came in: the size to start with, then newest."""
+
+    def rank(candidate: Candidate) -> tuple[int, int, str]:
+        total = candidate.total_parameters or 0
+        rungs = [n for n, size in enumerate(sizes) if size.total_parameters_from <= total < size.total_parameters_to]
+        age = -(candidate.released.toordinal() if candidate.released else 0)
+        return (rungs[0] if candidate.leg == "small" and rungs else len(sizes), age, candidate.model)
+
+    return tuple(sorted(candidates, key=rank))

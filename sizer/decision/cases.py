@@ -1,0 +1,141 @@
+"""Published decisions replayed through the rules: how often the advice is what teams chose.
+
+The rules were shaped with such cases in view, so the hit rate on them is an upper bound of what to expect;
+`docs/concepts/decision.md` says what that means.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sizer.decision.questions import Answer
+from sizer.decision.signals import Given, resolve
+from sizer.decision.verdict import Verdict, decide, sheet_of
+from sizer.errors import UsageError
+from sizer.tables import convert, load_table, load_yaml
+
+__all__ = ["Case", "CaseResult", "CasesReport", "load_cases", "replay"]
+
+VERDICTS: tuple[Verdict, ...] = ("small", "route", "big")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One published decision."""
+
+    id: str
+    title: str
+    source: str
+    checked: datetime.date
+    answers: dict[str, Answer]
+    """What the text says about the situation before the choice; what it does not say is left out."""
+    decision: Verdict
+    """What was built."""
+    acceptable: tuple[Verdict, ...]
+    """What an expert would not call wrong."""
+    facts: tuple[str, ...] = ()
+    numbers: dict[str, float] = field(default_factory=dict)
+    model_used: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseResult:
+    """One case and what the rules say about it."""
+
+    id: str
+    title: str
+    decision: Verdict
+    acceptable: tuple[Verdict, ...]
+    verdict: Verdict
+    rule: str
+    tally_verdict: str
+    """What the plain count of signals would say."""
+    is_hit: bool
+    """The verdict is what was built."""
+    is_acceptable: bool
+    model_used: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CasesReport:
+    """What `sizer cases` says."""
+
+    cases: tuple[CaseResult, ...]
+    count: int
+    hits: int
+    """Verdicts that are what was built."""
+    hit_share: float
+    acceptable_hits: int
+    acceptable_share: float
+    tally_hits: int
+    """Hits of the plain count of signals."""
+    tally_share: float
+    commonest_share: float
+    """Hits of always saying the commonest decision."""
+    confusion: dict[str, dict[str, int]]
+    """What was built, then what the rules say."""
+    misses: tuple[str, ...]
+    """Ids of the cases whose verdict is not what was built."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    cases: tuple[Case, ...]
+
+
+def load_cases(path: Path | None = None) -> tuple[Case, ...]:
+    """The published cases, or those of a file of the same shape. Raises UsageError."""
+    if path is None:
+        shipped: _Table = load_table("decision_cases.yaml", _Table)
+        return shipped.cases
+    table: _Table = convert(load_yaml(path), _Table, where=str(path))
+    if not table.cases:
+        raise UsageError(f"`{path}` has no cases", code="usage.file", hint="add at least one under `cases:`")
+    return table.cases
+
+
+def replay(cases: Sequence[Case]) -> CasesReport:
+    """Every case through the rules, and the counts. There must be at least one case."""
+    results = tuple(_result(case) for case in cases)
+    count = len(results)
+    hits = sum(result.is_hit for result in results)
+    acceptable = sum(result.is_acceptable for result in results)
+    tally_hits = sum(result.tally_verdict == result.decision for result in results)
+    commonest = Counter(result.decision for result in results).most_common(1)[0][1]
+    pairs = Counter((result.decision, result.verdict) for result in results)
+    return CasesReport(
+        cases=results,
+        count=count,
+        hits=hits,
+        hit_share=hits / count,
+        acceptable_hits=acceptable,
+        acceptable_share=acceptable / count,
+        tally_hits=tally_hits,
+        tally_share=tally_hits / count,
+        commonest_share=commonest / count,
+        confusion={built: {said: pairs[built, said] for said in VERDICTS} for built in VERDICTS},
+        misses=tuple(result.id for result in results if not result.is_hit),
+    )
+
+
+def _result(case: Case) -> CaseResult:
+    signals = resolve(Given(answers=case.answers, numbers=case.numbers))
+    rule = decide(sheet_of(signals.answers))
+    return CaseResult(
+        id=case.id,
+        title=case.title,
+        decision=case.decision,
+        acceptable=case.acceptable,
+        verdict=rule.verdict,
+        rule=rule.id,
+        tally_verdict=signals.tally.verdict,
+        is_hit=rule.verdict == case.decision,
+        is_acceptable=rule.verdict in case.acceptable,
+        model_used=case.model_used,
+        source=case.source,
+    )

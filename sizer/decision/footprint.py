@@ -1,0 +1,118 @@
+"""Bytes and milliseconds of a candidate, from total and active parameters: the arithmetic of the filters.
+
+Memory goes by total parameters, speed by active ones. Every figure is an estimate; its assumptions and their
+sources stand in `data/assumptions.yaml`. A filter refuses only what even the better end of the
+range cannot do.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from dataclasses import dataclass
+
+from sizer.tables import load_table
+
+__all__ = ["Assumptions", "Footprint", "assumptions", "fastest_answer_ms", "largest_parameters", "measure_footprint"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assumptions:
+    """What candidates are reckoned with; each group has its source."""
+
+    bits: int
+    context_tokens: int
+    device_memory_gb: float
+    device_memory_source: str
+    weight_bits: dict[str, float]
+    """Bits a weight takes in a file of that nominal width, scales included."""
+    weight_bits_source: str
+    runtime_bytes_low: int
+    runtime_bytes_high: int
+    measured_to_parameters: int
+    measured_bytes_per_parameter: float
+    measured_fixed_bytes_low: int
+    measured_fixed_bytes_high: int
+    measured_source: str
+    device_bandwidth_bytes_per_second: int
+    device_source: str
+    server_gpu_memory_bytes: int
+    server_bandwidth_bytes_per_second: int
+    server_flops_per_second: int
+    server_source: str
+    small_leg_memory_bytes: int
+    small_leg_source: str
+    checked: datetime.date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """What a model takes in memory; bytes."""
+
+    weights_bytes: int
+    """The file at that width, by total parameters."""
+    kv_cache_bytes: int | None
+    """For one sequence of that context at 16 bits; None where the bytes per token are not known."""
+    resident_bytes_low: int
+    resident_bytes_high: int
+    gpus: int
+    """80 GB GPUs that hold the low end."""
+
+
+def assumptions() -> Assumptions:
+    """The assumptions."""
+    table: Assumptions = load_table("assumptions.yaml", Assumptions)
+    return table
+
+
+def measure_footprint(
+    total_parameters: int, *, bits: int, context_tokens: int, kv_cache_bytes_per_token: int | None, on_device: bool
+) -> Footprint:
+    """Resident bytes as a range: weights by total, KV cache, runtime.
+
+    On a device, models in the measured range follow the measured line instead: resident grows by 0.913 bytes a
+    parameter at 4 bits from a fixed part, so that 3.21 B take 3.7-4.1 GB although the file has 2.4.
+    """
+    known = assumptions()
+    width = known.weight_bits.get(str(bits), float(bits))
+    weights = math.ceil(total_parameters * width / 8)
+    cache = None if kv_cache_bytes_per_token is None else kv_cache_bytes_per_token * context_tokens
+    low = weights + (cache or 0) + known.runtime_bytes_low
+    high = weights + (cache or 0) + known.runtime_bytes_high
+    if on_device:
+        low = max(low, _measured(total_parameters, bits, known.measured_fixed_bytes_low))
+        high = max(high, _measured(total_parameters, bits, known.measured_fixed_bytes_high))
+    return Footprint(
+        weights_bytes=weights,
+        kv_cache_bytes=cache,
+        resident_bytes_low=low,
+        resident_bytes_high=max(low, high),
+        gpus=math.ceil(low / known.server_gpu_memory_bytes),
+    )
+
+
+def largest_parameters(memory_bytes: int, *, bits: int) -> int:
+    """The most total parameters whose weights and least runtime that memory holds."""
+    known = assumptions()
+    room = max(0, memory_bytes - known.runtime_bytes_low)
+    return math.floor(room * 8 / known.weight_bits.get(str(bits), float(bits)))
+
+
+def fastest_answer_ms(
+    *, active_parameters: int, bits: int, prompt_tokens: int, output_tokens: int, on_device: bool, gpus: int
+) -> float:
+    """Milliseconds to the last token at the ceiling: prefill by compute, then active bytes over bandwidth per token.
+
+    On a device the prefill is left out, because no FLOP/s is known for it: the result is still a lower bound.
+    """
+    known = assumptions()
+    bandwidth = known.device_bandwidth_bytes_per_second if on_device else known.server_bandwidth_bytes_per_second * gpus
+    per_token = active_parameters * known.weight_bits.get(str(bits), float(bits)) / 8 / bandwidth
+    prefill = 0.0 if on_device else 2 * active_parameters * prompt_tokens / (known.server_flops_per_second * gpus)
+    return 1000 * (prefill + per_token * output_tokens)
+
+
+def _measured(total_parameters: int, bits: int, fixed_bytes: int) -> int:
+    known = assumptions()
+    inside = min(total_parameters, known.measured_to_parameters)
+    return math.ceil(inside * known.measured_bytes_per_parameter * bits / 4 + fixed_bytes)

@@ -1,0 +1,277 @@
+"""The recommendation: answers, catalog and date in, one report out; the same input gives the same bytes.
+
+This module joins what the others decide and adds no rule of its own.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sizer.decision.advice import Size, Split, Step, contradictions, find_sizes, find_split, find_steps
+from sizer.decision.candidates import (
+    Candidate,
+    Constraint,
+    Leg,
+    Limits,
+    Subject,
+    best_first,
+    judge,
+    legs_of,
+    limits_of,
+    pool_leg,
+)
+from sizer.decision.evidence import EvidenceRow, cite, row
+from sizer.decision.feasibility import Conflict, find_conflict
+from sizer.decision.footprint import assumptions, largest_parameters
+from sizer.decision.questions import Answer, numbers, question, questions
+from sizer.decision.signals import Given, Signals, StandIn, Tally, number_text, resolve
+from sizer.decision.stability import Flip, NextQuestion, Stability, find_flips, measure, next_question
+from sizer.decision.verdict import Rule, Verdict, cited_answers, decide, rule_table, sheet_of
+from sizer.notices import Notice
+
+__all__ = ["GivenAnswer", "Reason", "Recommendation", "recommend"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenAnswer:
+    """One of the nine answers."""
+
+    question: str
+    answer: Answer
+    says: str
+    """The answer in words; `""` where it is open."""
+    from_number: StandIn | None
+    """The number that decided it, if one did."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Something that the user said and what follows from it."""
+
+    id: str
+    """The rule, question or constraint."""
+    kind: Literal["rule", "answer", "constraint"]
+    speaks_for: str
+    """`small`, `big`, `route`, or `""` for a constraint, which speaks for nothing."""
+    text: str
+    cites: tuple[str, ...]
+    """The answers and numbers it rests on; none where nothing was said."""
+    source: str
+    evidence: tuple[str, ...]
+    """Ids of the rows shown under `evidence`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """What `sizer recommend` says."""
+
+    verdict: Verdict
+    summary: str
+    """The verdict in one sentence."""
+    feasible: bool
+    """Whether a model is left for every leg."""
+    rule: str
+    answers: tuple[GivenAnswer, ...]
+    numbers: dict[str, float]
+    domain: str
+    tally: Tally
+    tally_text: str
+    """The plain count beside the verdict, and why they differ where they do."""
+    reasons: tuple[Reason, ...]
+    constraints: tuple[Constraint, ...]
+    evidence: tuple[EvidenceRow, ...]
+    stability: Stability
+    flips: tuple[Flip, ...]
+    next_question: NextQuestion | None
+    split: Split | None
+    sizes: tuple[Size, ...]
+    """The kinds of small model, in the order to try them."""
+    steps: tuple[Step, ...]
+    candidates: tuple[Candidate, ...]
+    """Catalog models that no constraint refuses, best first; or all the models that were named."""
+    conflicts: tuple[Conflict, ...]
+    """Why a leg has no candidate, where one has none."""
+    warnings: tuple[Notice, ...]
+    as_of: datetime.date
+
+
+def recommend(
+    given: Given,
+    catalog: Iterable[Subject],
+    *,
+    as_of: datetime.date,
+    named: Sequence[Subject] = (),
+    bits: int | None = None,
+) -> Recommendation:
+    """The recommendation for what was given. `named` models are judged in place of the catalog's."""
+    signals = resolve(given)
+    sheet = sheet_of(signals.answers)
+    rule = decide(sheet)
+    limits = limits_of(rule.verdict, signals, given, bits=bits or assumptions().bits)
+    sizes = find_sizes(rule.verdict, signals, given.domain, largest_parameters=_largest(limits))
+    split = find_split(rule.verdict, signals, given.domain)
+    judged = (
+        _judge_named(named, limits, rule.verdict) if named else _judge_catalog(catalog, sizes, limits, rule.verdict)
+    )
+    constraints = tuple(_with_refusals(entry, judged) for entry in limits.constraints)
+    conflicts = _conflicts(judged, constraints, rule.verdict, is_named=bool(named))
+    reasons = _reasons(signals, given, rule, constraints)
+    ids = [name for reason in reasons for name in reason.evidence]
+    ids += [name for size in sizes[:1] for name in size.evidence] + list(split.evidence if split else ())
+    return Recommendation(
+        verdict=rule.verdict,
+        summary=_summary(rule, sizes, split),
+        feasible=not conflicts,
+        rule=rule.id,
+        answers=tuple(_given_answer(name, answer, signals) for name, answer in signals.answers.items()),
+        numbers=dict(given.numbers),
+        domain=given.domain,
+        tally=signals.tally,
+        tally_text=_tally_text(signals.tally, rule),
+        reasons=reasons,
+        constraints=constraints,
+        evidence=tuple(row(name) for name in dict.fromkeys(ids)),
+        stability=measure(sheet),
+        flips=find_flips(signals),
+        next_question=next_question(sheet),
+        split=split,
+        sizes=sizes,
+        steps=find_steps(rule.verdict, signals, given, sizes, as_of),
+        candidates=best_first((c for c in judged if named or c.is_admitted), sizes),
+        conflicts=conflicts,
+        warnings=signals.warnings + contradictions(signals),
+        as_of=as_of,
+    )
+
+
+def _largest(limits: Limits) -> int | None:
+    """The most parameters that the memory holds, the better end of the range."""
+    if limits.memory_bytes is None:
+        return None
+    return largest_parameters(limits.memory_bytes, bits=limits.bits)
+
+
+def _given_answer(name: str, answer: Answer, signals: Signals) -> GivenAnswer:
+    says = "" if answer == "unknown" else question(name).meaning(answer).says
+    return GivenAnswer(question=name, answer=answer, says=says, from_number=signals.stand_ins.get(name))
+
+
+def _judge_catalog(
+    catalog: Iterable[Subject], sizes: Sequence[Size], limits: Limits, verdict: Verdict
+) -> list[Candidate]:
+    wanted = legs_of(verdict)
+    legs = [(entry, pool_leg(entry, sizes, on_device=limits.on_device, bits=limits.bits)) for entry in catalog]
+    return [judge(entry, leg, limits) for entry, leg in legs if leg in wanted]
+
+
+def _judge_named(named: Sequence[Subject], limits: Limits, verdict: Verdict) -> list[Candidate]:
+    """Named models serve the leg that the verdict has; of two, the one that their size by active speaks for."""
+    legs = legs_of(verdict)
+    out = []
+    for entry in named:
+        leg: Leg = legs[0]
+        if len(legs) > 1:
+            leg = pool_leg(entry, (), on_device=False, bits=limits.bits) or "small"
+        out.append(judge(entry, leg, limits))
+    return out
+
+
+def _with_refusals(constraint: Constraint, judged: Sequence[Candidate]) -> Constraint:
+    count = sum(any(r.constraint == constraint.id for r in candidate.refusals) for candidate in judged)
+    return Constraint(
+        id=constraint.id,
+        text=constraint.text,
+        value=constraint.value,
+        unit=constraint.unit,
+        given=constraint.given,
+        legs=constraint.legs,
+        cites=constraint.cites,
+        judged=sum(candidate.leg in constraint.legs for candidate in judged),
+        refused=count,
+    )
+
+
+def _conflicts(
+    judged: Sequence[Candidate], constraints: Sequence[Constraint], verdict: Verdict, *, is_named: bool
+) -> tuple[Conflict, ...]:
+    """The legs that no candidate is left for; of named models only the legs that they were judged for."""
+    legs = [leg for leg in legs_of(verdict) if not is_named or any(candidate.leg == leg for candidate in judged)]
+    found = (find_conflict(leg, judged, constraints) for leg in legs)
+    return tuple(conflict for conflict in found if conflict is not None)
+
+
+def _reasons(signals: Signals, given: Given, rule: Rule, constraints: Sequence[Constraint]) -> tuple[Reason, ...]:
+    sheet = sheet_of(signals.answers)
+    cited = cited_answers(sheet)
+    first = Reason(
+        id=rule.id,
+        kind="rule",
+        speaks_for=rule.verdict,
+        text=rule.why,
+        cites=cited,
+        source=rule_table().source,
+        evidence=(),
+    )
+    answered = [entry.id for entry in questions() if signals.answers[entry.id] == "yes" or entry.id in cited]
+    return (
+        first,
+        *(_answer_reason(name, signals, given) for name in answered),
+        *(_constraint_reason(entry, given, rule.verdict) for entry in constraints),
+    )
+
+
+def _answer_reason(name: str, signals: Signals, given: Given) -> Reason:
+    entry = question(name)
+    answer = signals.answers[name]
+    meaning = entry.meaning(answer)
+    stand_in = signals.stand_ins.get(name)
+    said = meaning.says if stand_in is None else f"{_said_number(stand_in)}, so {meaning.says}"
+    return Reason(
+        id=name,
+        kind="answer",
+        speaks_for=entry.side(answer),
+        text=f"you said {said}: {meaning.effect}",
+        cites=(name,) if stand_in is None else (name, stand_in.number),
+        source=entry.source,
+        evidence=cite(name, domain=given.domain, general=entry.evidence),
+    )
+
+
+def _said_number(stand_in: StandIn) -> str:
+    return number_text(next(number for number in numbers() if number.id == stand_in.number), stand_in.value)
+
+
+def _constraint_reason(constraint: Constraint, given: Given, verdict: Verdict) -> Reason:
+    legs = f" ({constraint.legs[0]} leg)" if verdict == "route" and len(constraint.legs) == 1 else ""
+    return Reason(
+        id=constraint.id,
+        kind="constraint",
+        speaks_for="",
+        text=f"{constraint.text}{legs}: {constraint.refused} of {constraint.judged} models judged are refused",
+        cites=constraint.cites,
+        source="docs/concepts/decision.md, constraints",
+        evidence=cite("context_tokens", domain=given.domain, general=_CONTEXT_ROWS)
+        if constraint.id == "context"
+        else (),
+    )
+
+
+_CONTEXT_ROWS = ("ruler-llama-3-1-8b", "ruler-qwen3-8b")
+
+
+def _summary(rule: Rule, sizes: Sequence[Size], split: Split | None) -> str:
+    if rule.verdict == "small":
+        return f"go small: start with a {sizes[0].title}"
+    if split is not None:
+        return f"route {split.kind}: a small model for part of the work, a large one for the rest"
+    return "go big: prompt a large model, and log what a small one would need"
+
+
+def _tally_text(tally: Tally, rule: Rule) -> str:
+    told = f"your signals: {tally.text}"
+    if tally.verdict == rule.verdict:
+        return f"{told}; the plain count says {tally.verdict} too"
+    return f"{told}; the plain count says {tally.verdict}, the rules say {rule.verdict}, because {rule.why}"

@@ -1,0 +1,184 @@
+"""`sizer recommend` on the terminal: the verdict, why, what would flip it, which models fit, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from sizer.decision.candidates import Candidate, Leg
+from sizer.decision.evidence import EvidenceRow
+from sizer.decision.feasibility import Conflict
+from sizer.decision.recommend import Reason, Recommendation
+from sizer.render.terminal import heading, key_values, safe, table
+from sizer.units import format_bytes, format_count, plural
+
+__all__ = ["show"]
+
+VERDICT_STYLE = {"small": "green", "route": "yellow", "big": "magenta"}
+_SHOWN_CANDIDATES = 5
+_SHOWN_FLIPS = 4
+
+
+def show(report: Recommendation, console: Console) -> None:
+    """Print the recommendation."""
+    console.print(Text(report.summary, style=f"bold {VERDICT_STYLE[report.verdict]}"))
+    console.print(key_values(_facts(report)))
+    for notice in report.warnings:
+        console.print(Text(f"warning: {notice.message}", style="yellow"))
+    _section(console, "Why", _reason_lines(report))
+    if report.split:
+        _section(console, f"How to split: {report.split.kind}", _split_lines(report))
+    _section(console, "What would flip it", _flip_lines(report))
+    for conflict in report.conflicts:
+        _section(console, f"Nothing fits the {conflict.leg} leg", _conflict_lines(conflict), style="bold red")
+    _show_candidates(report, console)
+    _section(console, "On Monday", [(f"{n}.", step.text) for n, step in enumerate(report.steps, 1)])
+    _section(console, "Evidence", [(f"[{n}]", evidence_text(row)) for n, row in enumerate(report.evidence, 1)])
+
+
+def evidence_text(row: EvidenceRow) -> str:
+    """One row as a sentence, with its source and caveat."""
+    scores = f"{_contender(row.small.model, row.small.total_parameters, row.small.score)} against "
+    scores += _contender(row.large.model, row.large.total_parameters, row.large.score)
+    return f"{row.task}: {scores} ({row.metric}), {WINNER_TEXT[row.winner]}; {row.caveat}. {row.source}"
+
+
+WINNER_TEXT = {
+    "small": "small wins",
+    "large": "large wins",
+    "tie": "a tie",
+    "near": "close, and far cheaper",
+    "untuned": "the untuned one wins",
+    "unclear": "not comparable",
+}
+
+
+def _contender(model: str, parameters: int | None, score: float | None) -> str:
+    size = f" ({format_count(parameters)})" if parameters else ""
+    return f"{model}{size}" + (f" {score:g}" if score is not None else "")
+
+
+def _facts(report: Recommendation) -> list[tuple[str, str]]:
+    facts = [("signals", report.tally_text.removeprefix("your signals: "))]
+    facts.append(("stability", f"{report.stability.level}: {report.stability.text}"))
+    if report.next_question:
+        flag = "--" + report.next_question.question.replace("_", "-")
+        facts.append(("ask next", f"{report.next_question.ask} ({flag} yes|no)"))
+    if report.domain:
+        facts.append(("domain", report.domain))
+    return facts
+
+
+def _section(console: Console, title: str, pairs: Sequence[tuple[str, str]], style: str = "bold") -> None:
+    if not pairs:
+        return
+    console.print()
+    console.print(Text(title, style=style))
+    console.print(Padding(key_values([(label, safe(text)) for label, text in pairs]), (0, 0, 0, 2)))
+
+
+def _reason_lines(report: Recommendation) -> list[tuple[str, str]]:
+    numbered = {row.id: f"[{n}]" for n, row in enumerate(report.evidence, 1)}
+    return [(reason.speaks_for or "limit", _reason_text(reason, numbered)) for reason in report.reasons]
+
+
+def _reason_text(reason: Reason, numbered: dict[str, str]) -> str:
+    marks = " ".join(numbered[name] for name in reason.evidence if name in numbered)
+    return f"{reason.text} {marks}".rstrip()
+
+
+def _split_lines(report: Recommendation) -> list[tuple[str, str]]:
+    split = report.split
+    if split is None:
+        return []
+    return [("small leg", split.small_leg), ("large leg", split.large_leg), ("hand over", split.hand_over)]
+
+
+def _flip_lines(report: Recommendation) -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = [
+        (flip.verdict, f"if {flip.text.partition(' if ')[2]}") for flip in report.flips[:_SHOWN_FLIPS]
+    ]
+    more = len(report.flips) - len(lines)
+    if more > 0:
+        lines.append(("", f"and {plural(more, 'more')} in --json".replace("mores", "more")))
+    return lines or [("", "no one or two answers would")]
+
+
+def _conflict_lines(conflict: Conflict) -> list[tuple[str, str]]:
+    return [("", conflict.text), *(("relax", relaxation.text) for relaxation in conflict.relaxations)]
+
+
+def _show_candidates(report: Recommendation, console: Console) -> None:
+    legs: Iterable[Leg] = ("small", "large")
+    for leg in legs:
+        found = [candidate for candidate in report.candidates if candidate.leg == leg]
+        if not found:
+            continue
+        is_named = any(candidate.refusals for candidate in found) or len(found) <= _SHOWN_CANDIDATES
+        shown = found if is_named else _one_per_family(found)[:_SHOWN_CANDIDATES]
+        console.print()
+        console.print(heading(_candidates_title(report, leg)))
+        console.print(Padding(_candidate_table(shown, report), (0, 0, 0, 2)))
+        notes = [
+            (safe(c.model.rpartition("/")[2]), "; ".join([*(r.text for r in c.refusals), *c.notes])) for c in shown
+        ]
+        told = [(name, text) for name, text in notes if text and is_named]
+        if told:
+            console.print(Padding(key_values([(name, safe(text)) for name, text in told]), (0, 0, 0, 2)))
+        if len(found) > len(shown):
+            console.print(Text(f"  and {len(found) - len(shown)} more: --json has all", style="dim"))
+
+
+def _candidates_title(report: Recommendation, leg: Leg) -> str:
+    bits = report.candidates[0].bits
+    title = "Models" if report.verdict != "route" else f"Models for the {leg} leg"
+    return f"{title} (memory at {bits} bits, estimated, by total parameters)"
+
+
+def _one_per_family(candidates: Sequence[Candidate]) -> list[Candidate]:
+    first: dict[str, Candidate] = {}
+    for candidate in candidates:
+        first.setdefault(candidate.family, candidate)
+    return list(first.values())
+
+
+def _candidate_table(candidates: Sequence[Candidate], report: Recommendation) -> Table:
+    has_memory = any(entry.id == "memory" for entry in report.constraints)
+    columns = [("model", "left"), ("total", "right!"), ("active", "right!"), ("memory", "right!"), ("window", "right!")]
+    columns.append(("fit", "left!") if has_memory or any(c.refusals for c in candidates) else ("licence", "left"))
+    rows = []
+    for candidate in candidates:
+        row = [safe(candidate.model), _count(candidate.total_parameters), _count(candidate.active_parameters)]
+        row += [_memory(candidate), _window(candidate)]
+        row.append(candidate.fit if columns[-1][0] == "fit" else safe(candidate.licence or "unknown"))
+        rows.append(row)
+    return table(columns, rows)
+
+
+def _count(parameters: int | None) -> str:
+    return "unknown" if parameters is None else format_count(parameters)
+
+
+def _memory(candidate: Candidate) -> str:
+    if candidate.resident_bytes_low is None or candidate.resident_bytes_high is None:
+        return "unknown"
+    low, high = candidate.resident_bytes_low / 10**9, candidate.resident_bytes_high / 10**9
+    if high >= 100:
+        return f"{low:,.0f}-{high:,.0f} GB"
+    return f"{low:.1f}-{high:.1f} GB"
+
+
+def _window(candidate: Candidate) -> str:
+    works, claim = candidate.effective_context_tokens, candidate.context_tokens
+    if works is None and claim is None:
+        return "unknown"
+    return f"{(works or claim or 0) / 1000:,.0f}k" + ("" if works is not None else " claimed")
+
+
+def size_text(candidate: Candidate) -> str:
+    """Resident bytes as a range."""
+    return f"{format_bytes(candidate.resident_bytes_low or 0)} to {format_bytes(candidate.resident_bytes_high or 0)}"
