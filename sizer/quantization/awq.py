@@ -14,7 +14,8 @@ __all__ = ["Awq", "AwqGemv", "AwqGemvFast"]
 class Awq(Format):
     """`qweight` [in, out x bits / 32], `qzeros` [groups, out x bits / 32], `scales` [groups, out] (GEMM, IPEX ...).
 
-    Source: casper-hansen/AutoAWQ, awq/modules/linear/gemm.py.
+    ParoQuant adds rotations (`theta`, `pairs`, `channel_scales`).
+    Sources: casper-hansen/AutoAWQ, awq/modules/linear/gemm.py; ModelCloud/GPTQModel, qlinear/paroquant.py.
     """
 
     name = "AWQ"
@@ -34,12 +35,11 @@ class Awq(Format):
         group = inputs // scales.shape[-2] if scales.shape[-2] > 1 else None
         yield Weight(
             leaf="weight",
-            parameters=carrier.elements // (words or 1) * outputs,
             shape=(*carrier.shape[:-2], outputs, inputs),
             storage=f"AWQ {bits}-bit",
             scheme=f"AWQ {bits}-bit, {group_words(group)}",
             bits=bits,
-            uses=module.present("qweight", "qzeros", "scales"),
+            uses=module.present("qweight", "qzeros", "scales", "theta", "pairs", "channel_scales"),
         )
 
 
@@ -66,7 +66,6 @@ class AwqGemv(Format):
         bits = 32 // values
         yield Weight(
             leaf="weight",
-            parameters=carrier.elements * values,
             shape=(carrier.shape[0], carrier.shape[1] * values),
             storage=f"AWQ {bits}-bit",
             bits=bits,
@@ -91,7 +90,6 @@ class AwqGemvFast(Format):
             return
         yield Weight(
             leaf="weight",
-            parameters=carrier.elements * 4,
             shape=(scales.shape[1], carrier.shape[1]),
             storage="AWQ 4-bit",
             bits=4,

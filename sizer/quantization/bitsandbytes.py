@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sizer.quantization.dtypes import BITS
-from sizer.quantization.format import Format, Module, Weight
+from sizer.quantization.format import Format, Module, Weight, shape_by_bias
 from sizer.quantization.scaled import state_of
 
 __all__ = ["Bnb4Bit", "Bnb8Bit"]
@@ -37,20 +37,12 @@ class Bnb4Bit(Format):
             )
             yield Weight(
                 leaf=parameter,
-                parameters=parameters,
-                shape=_shape(module, parameter, parameters),
+                elements=parameters,
+                shape=shape_by_bias(module, parameters) if parameter == "weight" else None,
                 storage=f"bitsandbytes {kind}",
                 bits=4,
                 uses=(parameter, *states, *module.present(*(f"{parameter}.{state}" for state in _STATE))),
             )
-
-
-def _shape(module: Module, parameter: str, parameters: int) -> tuple[int, ...] | None:
-    """[out, in] where the bias gives the outputs; None where nothing does."""
-    bias = module.tensors.get("bias") if parameter == "weight" else None
-    if bias is not None and len(bias.shape) == 1 and bias.shape[0] and parameters % bias.shape[0] == 0:
-        return bias.shape[0], parameters // bias.shape[0]
-    return None
 
 
 class Bnb8Bit(Format):
@@ -68,7 +60,6 @@ class Bnb8Bit(Format):
             return
         yield Weight(
             leaf="weight",
-            parameters=carrier.elements,
             shape=carrier.shape,
             storage="bitsandbytes 8-bit",
             bits=8,

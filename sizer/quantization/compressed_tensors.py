@@ -28,14 +28,13 @@ class PackQuantized(Format):
     def read(self, module: Module) -> Iterator[Weight]:
         """Every `<parameter>_packed` of words."""
         for scaled in find_scaled(module, _WORDS, suffix="_packed"):
-            if len(scaled.kind.shape) < 2:
+            if len(scaled.kind.shape) < 2 or scaled.scale is None:
                 continue
             row = _solve(module, scaled)
             if row is None:
                 continue
             yield Weight(
                 leaf=scaled.parameter,
-                parameters=scaled.kind.elements // (scaled.kind.shape[-1] or 1) * row.width,
                 shape=(*scaled.kind.shape[:-1], row.width),
                 storage=f"INT{row.bits}",
                 scheme=f"compressed-tensors {row.bits}-bit, {group_words(row.group_size)}",

@@ -18,7 +18,9 @@ _SECTIONS = ("quantization_config", "compression_config", "quantization")
 _NESTED = ("text_config", "language_config", "llm_config", "thinker_config")
 _BITS = ("bits", "w_bit", "num_bits", "nbits", "weight_bits")
 _GROUP = ("group_size", "q_group_size", "weight_group_size")
+_HEADS = ("num_attention_heads", "num_key_value_heads")
 _ALGORITHMS = {"NVFP4": 4, "MXFP4": 4, "FP8": 8, "MXFP8": 8, "INT8": 8, "W4A16": 4, "W4A8": 4, "INT4": 4, "W8A": 8}
+_BY_NAME = ("extra_config", "quantized_layers", "config_for_layers", "modules")
 _WIDTH_KEYS = ("_size", "_dim", "_rank", "_width", "dim", "width", "channels", "d_model", "d_ff", "n_embd", "n_inner")
 
 
@@ -104,7 +106,9 @@ def _scheme(section: Mapping[str, Any]) -> Scheme | None:
         bits = 8
     if bits is not None and not 1 <= bits <= 16:
         bits = None
-    return Scheme(bits, group, mode) if bits is not None or group is not None or mode else None
+    outputs, inputs = _integer(section, ("out_features",)), _integer(section, ("in_features",))
+    shape = (outputs, inputs) if outputs and inputs and outputs > 0 and inputs > 0 else None
+    return Scheme(bits, group, mode, shape) if bits is not None or group is not None or mode or shape else None
 
 
 def _schemes(section: Mapping[str, Any]) -> Iterator[Scheme]:
@@ -114,13 +118,18 @@ def _schemes(section: Mapping[str, Any]) -> Iterator[Scheme]:
             weights = entry.get("weights") if isinstance(entry, Mapping) else None
             if isinstance(weights, Mapping) and (found := _scheme(weights)):
                 yield found
+    nested = section.get("quant_config")
+    for holder in (section, nested if isinstance(nested, Mapping) else {}):
+        weights = holder.get("weight_quant_params")
+        if isinstance(weights, Mapping) and (found := _scheme(weights)):
+            yield found
     if found := _scheme(section):
         yield found
 
 
 def _by_name(section: Mapping[str, Any]) -> Iterator[tuple[str, Scheme]]:
     """Entries whose key is a module's name: MLX keeps them beside the defaults, others under a key of their own."""
-    for holder in (section, section.get("extra_config"), section.get("quantized_layers"), section.get("modules")):
+    for holder in (section, *(section.get(key) for key in _BY_NAME)):
         if isinstance(holder, Mapping):
             for name, entry in holder.items():
                 if isinstance(entry, Mapping) and isinstance(name, str) and "." in name and (found := _scheme(entry)):
@@ -133,9 +142,12 @@ def _widths(config: Mapping[str, Any], depth: int) -> Iterator[int]:
             yield from _widths(value, depth + 1)
         elif isinstance(value, int) and not isinstance(value, bool) and value >= 32 and key.endswith(_WIDTH_KEYS):
             yield value
-            heads = config.get("num_attention_heads") if key == "head_dim" else None
-            if isinstance(heads, int) and not isinstance(heads, bool):
-                yield value * heads
+            if key == "head_dim":
+                for heads in (_integer(config, (name,)) for name in _HEADS):
+                    yield value * (heads or 0)
+    hidden, heads = _integer(config, ("hidden_size", "n_embd")), _integer(config, _HEADS[:1])
+    if hidden and heads and hidden % heads == 0:
+        yield hidden // heads * (_integer(config, _HEADS[1:]) or 0)
 
 
 def parse_json(text: object) -> Any:

@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, NamedTuple
 
-__all__ = ["Format", "Kind", "Module", "Scheme", "Weight", "find_packed_axis", "group_words", "join"]
+__all__ = [
+    "Format",
+    "Kind",
+    "Module",
+    "Scheme",
+    "Weight",
+    "find_packed_axis",
+    "group_words",
+    "join",
+    "shape_by_bias",
+]
 
 
 class Kind(NamedTuple):
@@ -37,6 +47,8 @@ class Scheme(NamedTuple):
     """Weights that share a scale along the input; -1 or None for one scale per output channel."""
     mode: str = ""
     """A further name, where one is needed: `mxfp4`, `nvfp4`, `affine`, `float`, `int`."""
+    shape: tuple[int, int] | None = None
+    """[out, in], where the configuration gives it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,12 +84,14 @@ class Weight:
 
     leaf: str
     """Its name below the module in the unquantised model: `weight`, `gate_up_proj`."""
-    parameters: int
     shape: tuple[int, ...] | None
+    """The logical shape; None where only the number of parameters is known."""
     storage: str
     """For people, short: `GPTQ 4-bit`."""
     uses: tuple[str, ...]
     """The leaves that hold it: the carrier and its companions."""
+    elements: int = 0
+    """The number of parameters, where the shape is not known."""
     scheme: str = ""
     """For people, longer: `GPTQ 4-bit, group 128`; the storage where empty."""
     bits: float | None = None
@@ -86,6 +100,11 @@ class Weight:
     is_known: bool = True
     why: str = ""
     """Where the count is not exact or the scheme not known: the reason, as half a sentence."""
+
+    @property
+    def parameters(self) -> int:
+        """Logical parameters."""
+        return self.elements if self.shape is None else prod(self.shape)
 
 
 class Format(ABC):
@@ -122,4 +141,12 @@ def find_packed_axis(
         blocks = -(-stored[axis] * values_per_element // block)
         if scale[axis] == blocks and scale[:axis] == stored[:axis] and scale[axis + 1 :] == stored[axis + 1 :]:
             return axis
+    return None
+
+
+def shape_by_bias(module: Module, parameters: int) -> tuple[int, ...] | None:
+    """[out, in] of the module's `weight` where its bias gives the outputs; None where nothing does."""
+    bias = module.tensors.get("bias")
+    if bias is not None and len(bias.shape) == 1 and bias.shape[0] and parameters % bias.shape[0] == 0:
+        return bias.shape[0], parameters // bias.shape[0]
     return None

@@ -29,7 +29,6 @@ class LowBitFloat(Format):
         for scaled in find_scaled(module, _DTYPES):
             yield Weight(
                 leaf=scaled.parameter,
-                parameters=scaled.kind.elements,
                 shape=scaled.kind.shape,
                 storage=_storage(scaled.kind, scaled.scale),
                 bits=BITS[scaled.kind.dtype],

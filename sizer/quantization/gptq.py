@@ -37,7 +37,6 @@ class Gptq(Format):
             return
         yield Weight(
             leaf="weight",
-            parameters=carrier.elements // (carrier.shape[-2] or 1) * row.width,
             shape=(*carrier.shape[:-2], outputs, row.width),
             storage=f"GPTQ {row.bits}-bit",
             scheme=f"GPTQ {row.bits}-bit, {group_words(row.group_size)}",
@@ -97,7 +96,6 @@ class Marlin(Format):
             bits = carrier.shape[-1] * 2 // outputs
             yield Weight(
                 leaf="weight",
-                parameters=carrier.elements * 32 // bits,
                 shape=(*carrier.shape[:-2], outputs, inputs),
                 storage=f"Marlin {bits}-bit",
                 bits=bits,

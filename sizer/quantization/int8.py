@@ -33,7 +33,6 @@ class Int8(Format):
                 shape = shape[::-1]
             yield Weight(
                 leaf=scaled.parameter,
-                parameters=scaled.kind.elements,
                 shape=shape,
                 storage="INT8",
                 bits=8,

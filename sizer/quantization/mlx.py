@@ -46,7 +46,6 @@ class Mlx(Format):
             words = _FLOAT_MODES.get((row.group_size or 0, row.bits), words)
         yield Weight(
             leaf="weight",
-            parameters=carrier.elements // carrier.shape[-1] * row.width,
             shape=(*carrier.shape[:-1], row.width),
             storage=f"MLX {words}",
             scheme=f"MLX {words}, {group_words(row.group_size)}",

@@ -62,9 +62,9 @@ class _Templates:
 def _home(prefix: str) -> tuple[str, str]:
     """The module that a parent name belongs to, and what stands before its leaves there."""
     head = ""
-    if prefix.endswith(".quant_state"):
-        prefix, _, piece = prefix.rpartition(".")
-        head = f"{piece}."
+    for state in (".quant_state", "._data"):
+        if prefix.endswith(state):
+            prefix, head = prefix[: -len(state)], f"{state[1:]}."
     parent, dot, piece = prefix.rpartition(".")
     if dot and (head or piece in _PARAMETER_PARENTS):
         return parent, f"{piece}.{head}"

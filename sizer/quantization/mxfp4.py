@@ -40,7 +40,6 @@ class Mxfp4Blocks(Format):
                 continue
             yield Weight(
                 leaf=leaf.removesuffix("blocks").rstrip("_."),
-                parameters=kind.elements * 2,
                 shape=(*kind.shape[:-2], kind.shape[-2] * _BLOCK),
                 storage="MXFP4",
                 bits=4,
@@ -71,7 +70,6 @@ class Mxfp4(Format):
                     storage, bits, shape = found
                     yield Weight(
                         leaf=scaled.parameter,
-                        parameters=scaled.kind.elements * 8 // bits,
                         shape=shape,
                         storage=storage,
                         bits=bits,

@@ -37,7 +37,6 @@ class Nvfp4(Format):
                 shape = doubled(scaled.kind.shape, axis)
                 yield Weight(
                     leaf=scaled.parameter,
-                    parameters=scaled.kind.elements * 2,
                     shape=shape,
                     storage="NVFP4",
                     bits=4,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sizer.quantization.dtypes import BITS, INTEGERS
 from sizer.quantization.format import Format, Kind, Module, Weight
+from sizer.quantization.scaled import state_of
 
 __all__ = ["Plain"]
 
@@ -23,22 +24,26 @@ class Plain(Format):
     name = "plain"
 
     def read(self, module: Module) -> Iterator[Weight]:
-        """One weight per tensor."""
+        """One weight per tensor; what is named like the state of a doubtful one goes with it."""
+        doubts = {leaf: why for leaf, kind in module.tensors.items() if (why := _doubt(leaf, kind))}
+        states = {leaf: state_of(module, leaf) for leaf in doubts}
+        taken = {name for state in states.values() for name in state}
         for leaf, kind in module.tensors.items():
-            why = _doubt(leaf, kind, module)
-            yield Weight(
-                leaf=leaf,
-                parameters=kind.elements,
-                shape=kind.shape,
-                storage=kind.dtype,
-                uses=(leaf,),
-                is_exact=not why,
-                is_known=not why,
-                why=why,
-            )
+            if leaf not in taken:
+                why = doubts.get(leaf, "")
+                yield Weight(
+                    leaf=leaf,
+                    shape=kind.shape,
+                    storage=kind.dtype,
+                    uses=(leaf, *states.get(leaf, ())),
+                    is_exact=not why,
+                    is_known=not why,
+                    why=why,
+                )
 
 
-def _doubt(leaf: str, kind: Kind, module: Module) -> str:
+def _doubt(leaf: str, kind: Kind) -> str:
+    """Why elements may not be parameters; empty where they are."""
     if kind.dtype not in BITS:
         return f"the dtype {kind.dtype} is not known"
     if kind.dtype not in INTEGERS or kind.dtype in ("I64", "U64") or kind.elements < _SMALLEST_WEIGHT:

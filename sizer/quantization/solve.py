@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sizer.quantization.format import Scheme
 
-__all__ = ["Row", "bits_of_row", "solve_row"]
+__all__ = ["Row", "bits_of_row", "solve_row", "trim_padding"]
 
 _USUAL_BITS = (4, 8, 2, 3, 6, 5, 7, 1)
 _GROUPS = (8, 16, 32, 64, 128, 256, 512, 1024)
@@ -123,3 +123,13 @@ def _widths(words: int, bits: int, container: int) -> Iterator[range]:
     whole = range((words - 1) * per_word + 1, words * per_word + 1)
     if per_word and whole != dense:
         yield whole
+
+
+def trim_padding(padded: int, multiple: int, widths: frozenset[int]) -> tuple[int, str]:
+    """A dimension that was padded to a multiple, by the widths in use; and why it is in doubt, if it is."""
+    if padded in widths:
+        return padded, ""
+    known = [width for width in range(padded - multiple + 1, padded) if width in widths]
+    if len(known) == 1:
+        return known[0], ""
+    return padded, f"padding to a multiple of {multiple} cannot be told from values"

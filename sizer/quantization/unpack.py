@@ -13,7 +13,7 @@ from typing import Any
 from sizer.headers.interface import StoredTensor
 from sizer.notices import Notice
 from sizer.quantization.declared import Declared, read_declared
-from sizer.quantization.dtypes import FLOATS
+from sizer.quantization.dtypes import FLOATS, NAMES
 from sizer.quantization.format import Module, Weight, join
 from sizer.quantization.formats import FORMATS, PLAIN
 from sizer.quantization.interface import LogicalTensor, Unpacked
@@ -24,6 +24,8 @@ from sizer.units import format_percent, plural
 __all__ = ["unpack"]
 
 Pair = tuple[Module, Weight]
+
+_ORDERS = ("g_idx", "weight_g_idx", "q_invperm", "q_perm", "perm")  # one entry per input
 
 
 def unpack(
@@ -109,14 +111,15 @@ def _widths(modules: list[Module]) -> frozenset[int]:
     """Dimensions of weights that need no unpacking, and the output rows of those that do."""
     widths: set[int] = set()
     for module in modules:
+        scales = {kind.shape[:-1] for leaf, kind in module.tensors.items() if "scale" in leaf}
         if "qweight" in module.tensors and "scales" in module.tensors:
             widths.update(module.tensors["scales"].shape[-1:])
         for leaf, kind in module.tensors.items():
-            if "scale" in leaf or "zero" in leaf or leaf in ("biases", "absmax"):
+            if "scale" in leaf or "zero" in leaf or leaf in ("biases", "qbiases", "suh", "svh"):
                 continue
-            if kind.dtype in FLOATS or kind.dtype.startswith("F8"):
+            if (leaf in _ORDERS and len(kind.shape) == 1) or kind.dtype in FLOATS or kind.dtype in NAMES:
                 widths.update(kind.shape)
-            elif len(kind.shape) >= 2 and leaf.endswith(("weight", "_packed")):
+            elif len(kind.shape) >= 2 and kind.shape[:-1] in scales:
                 widths.update(kind.shape[:-1])
     return frozenset(width for width in widths if width >= 16)
 

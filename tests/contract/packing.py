@@ -223,6 +223,237 @@ def mlx(bits: int, group: int, *, exponents: bool = False) -> Packer:
     return pack
 
 
+def hqq(bits: int, group: int, *, axis: int = 1) -> Packer:
+    """W_q of mobiusml/hqq: values regrouped to [n / group, group], then packed along the first axis."""
+
+    def pack(name: str, shape: tuple[int, ...]) -> Packed:
+        at, groups = _base(name), prod(shape) // group
+        grouped = (groups, group) if axis == 1 else (group, groups)
+        rows = ceil(grouped[0] / 10) if bits == 3 else grouped[0] * bits // 8
+        yield tensor(f"{at}.W_q", "I32" if bits == 3 else "U8", rows, grouped[1])
+        for leaf in ("scale", "zero"):
+            yield tensor(f"{at}.{leaf}", "F16", *((groups, 1) if axis == 1 else (1, groups)))
+        for leaf in ("nbits", "group_size", "axis", "packing", "view_as_float", "stores_quant_config"):
+            yield tensor(f"{at}.{leaf}", "I32", 1)
+        yield tensor(f"{at}.shape", "I32", 2)
+
+    return pack
+
+
+def aqlm(books: int, bits: int, group: int) -> Packer:
+    def pack(name: str, shape: tuple[int, ...]) -> Packed:
+        at = _base(name)
+        yield tensor(f"{at}.codes", "I8" if bits == 8 else "I16", shape[0], shape[1] // group, books)
+        yield tensor(f"{at}.codebooks", "F16", books, 2**bits, 1, group)
+        yield tensor(f"{at}.scales", "F16", shape[0], 1, 1, 1)
+
+    return pack
+
+
+def vptq(length: int) -> Packer:
+    def pack(name: str, shape: tuple[int, ...]) -> Packed:
+        out, inputs = shape
+        at = _base(name)
+        yield tensor(f"{at}.indices", "I32", 1, ceil(out / length), ceil(inputs * 16 / 32))
+        yield tensor(f"{at}.centroids.weight", "F16", 1, 256 * length)
+        yield tensor(f"{at}.res_centroids.weight", "F16", 1, 256 * length)
+        yield tensor(f"{at}.perm", "I16", inputs)
+        yield tensor(f"{at}.weight_scale", "F16", inputs)
+        yield tensor(f"{at}.weight_bias", "F16", inputs)
+
+    return pack
+
+
+def quip_sharp(name: str, shape: tuple[int, ...]) -> Packed:
+    at = _base(name)
+    yield tensor(f"{at}.Qidxs", "I64", shape[0], shape[1] // 32)
+    yield tensor(f"{at}.SU", "F16", shape[1])
+    yield tensor(f"{at}.SV", "F16", shape[0])
+    yield tensor(f"{at}.Wscale", "F32")
+    yield tensor(f"{at}.codebook_id", "I64")
+
+
+def qtip(name: str, shape: tuple[int, ...]) -> Packed:
+    at = _base(name)
+    yield tensor(f"{at}.trellis", "I16", shape[0] * shape[1] // 256, 32)
+    yield tensor(f"{at}.SU", "F16", shape[1])
+    yield tensor(f"{at}.SV", "F32", shape[0])
+    yield tensor(f"{at}.tlut", "F16", 512, 2)
+    yield tensor(f"{at}.rcp", "I64")
+
+
+def exl2(name: str, shape: tuple[int, ...]) -> Packed:
+    """Half of the inputs in 4 bits, half in 5: 4.5 on average."""
+    out, inputs = shape
+    at, padded = _base(name), ceil(out / 32) * 32
+    yield tensor(f"{at}.q_weight", "I32", inputs * 9 // 64, padded)
+    yield tensor(f"{at}.q_invperm", "I32", inputs)
+    yield tensor(f"{at}.q_scale", "I32", ceil(inputs / 32), padded // 8)
+    yield tensor(f"{at}.q_scale_max", "F16", ceil(inputs / 32))
+    yield tensor(f"{at}.q_groups", "I16", 2 * ceil(inputs / 32))
+
+
+def exl3(bits: int, *, signs: bool = False) -> Packer:
+    def pack(name: str, shape: tuple[int, ...]) -> Packed:
+        out, inputs = (ceil(size / 128) * 128 for size in shape)
+        at = _base(name)
+        yield tensor(f"{at}.trellis", "I16", inputs // 16, out // 16, 16 * bits)
+        yield tensor(f"{at}.su", "I16", inputs // 16) if signs else tensor(f"{at}.suh", "F16", inputs)
+        yield tensor(f"{at}.sv", "I16", out // 16) if signs else tensor(f"{at}.svh", "F16", out)
+
+    return pack
+
+
+def torchao(kind: str) -> Packer:
+    def pack(name: str, shape: tuple[int, ...]) -> Packed:
+        out, inputs = shape
+        at, groups = _base(name), inputs // 64
+        whole, half, scales = (out, inputs), (out, inputs // 2), (groups, out)
+        layouts: dict[str, list[tuple[str, str, tuple[int, ...]]]] = {
+            "float8": [("qdata", "F8_E4M3", whole), ("scale", "F32", (out, 1))],
+            "int8": [("qdata", "I8", whole), ("scale", "F32", (out,))],
+            "intx": [("qdata", "I8", whole), ("scale", "BF16", (out, groups)), ("zero_point", "I8", (out, groups))],
+            "int4": [("qdata", "U8", half), ("scale", "BF16", scales), ("zero_point", "BF16", scales)],
+            "int4-words": [("qdata", "I32", (out, inputs // 8)), ("scale", "BF16", scales)],
+            "int4-tiles": [
+                ("qdata", "I32", (out // 8, inputs // 128, 32, 4)),
+                ("scale_and_zero", "BF16", (groups, out, 2)),
+            ],
+            "nvfp4": [
+                ("qdata", "U8", half),
+                ("scale", "F8_E4M3", (out, inputs // 16)),
+                ("per_tensor_scale", "F32", ()),
+            ],
+            "mxfp4": [("qdata", "U8", half), ("scale", "F8_E8M0", (out, inputs // 32))],
+        }
+        for leaf, dtype, sizes in layouts[kind]:
+            yield tensor(f"{at}._weight_{leaf}", dtype, *sizes)
+
+    return pack
+
+
+def quanto(bits: int, group: int = 64) -> Packer:
+    def pack(name: str, shape: tuple[int, ...]) -> Packed:
+        at, groups = _base(name), prod(shape) // group
+        if bits == 8:
+            yield tensor(f"{name}._data", "I8", *shape)
+            yield tensor(f"{name}._scale", "BF16", shape[0], 1)
+        else:
+            yield tensor(f"{name}._data._data", "U8", groups * bits // 8, group)
+            yield tensor(f"{name}._scale", "BF16", groups, 1)
+            yield tensor(f"{name}._shift", "BF16", groups, 1)
+        yield tensor(f"{at}.input_scale", "F32")
+        yield tensor(f"{at}.output_scale", "F32")
+
+    return pack
+
+
+def modelopt_int4(name: str, shape: tuple[int, ...]) -> Packed:
+    at = _base(name)
+    yield tensor(name, "U8", shape[0] // 2, shape[1])
+    yield tensor(f"{at}.weight_scale", "BF16", shape[0], shape[1] // 128)
+    yield tensor(f"{at}.pre_quant_scale", "BF16", shape[1])
+
+
+def bitnet(name: str, shape: tuple[int, ...]) -> Packed:
+    yield tensor(name, "U8", shape[0] // 4, shape[1])
+    yield tensor(f"{_base(name)}.weight_scale", "BF16", 1)
+
+
+def gemma(bits: int) -> Packer:
+    def pack(name: str, shape: tuple[int, ...]) -> Packed:
+        at = _base(name)
+        yield tensor(name, "I8" if bits == 8 else "U8", shape[0], ceil(shape[1] * bits / 8))
+        yield tensor(f"{at}.weight_scale", "F32", shape[0], 1)
+        yield tensor(f"{at}.input_activation_scale", "F32")
+        yield tensor(f"{at}.output_activation_scale", "F32")
+
+    return pack
+
+
+def quark_int4(name: str, shape: tuple[int, ...]) -> Packed:
+    at = _base(name)
+    yield tensor(name, "I32", shape[1], shape[0] // 8)
+    yield tensor(f"{at}.weight_scale", "BF16", shape[1] // 64, shape[0])
+    yield tensor(f"{at}.weight_zero_point", "I32", shape[1] // 64, shape[0] // 8)
+
+
+def fp_quant(block: int) -> Packer:
+    def pack(name: str, shape: tuple[int, ...]) -> Packed:
+        at = _base(name)
+        yield tensor(f"{at}.qweight", "U8", shape[0], shape[1] // 2)
+        yield tensor(f"{at}.scales", "U8", shape[0], shape[1] // block)
+        yield tensor(f"{at}.forward_hadamard_matrix", "BF16", 32, 32)
+        yield tensor(f"{at}.weight_global_scale", "F32", 1)
+
+    return pack
+
+
+def four_over_six(name: str, shape: tuple[int, ...]) -> Packed:
+    at = f"{_base(name)}.quantized_weight"
+    yield tensor(f"{at}_values", "U8", shape[0], shape[1] // 2)
+    yield tensor(f"{at}_scale_factors", "F8_E4M3", prod(shape) // 16)
+    yield tensor(f"{at}_amax", "F32", 1)
+    yield tensor(f"{at}_metadata", "I32", 4)
+
+
+def svdquant(name: str, shape: tuple[int, ...]) -> Packed:
+    at = _base(name)
+    yield tensor(f"{at}.qweight", "I8", shape[0], shape[1] // 2)
+    yield tensor(f"{at}.wscales", "BF16", shape[1] // 64, shape[0])
+    yield tensor(f"{at}.smooth_factor", "BF16", shape[1])
+    yield tensor(f"{at}.proj_down", "BF16", shape[1], 32)
+    yield tensor(f"{at}.proj_up", "BF16", shape[0], 32)
+
+
+def bitblas(name: str, shape: tuple[int, ...]) -> Packed:
+    at = _base(name)
+    yield tensor(f"{at}.qweight", "I8", shape[0], shape[1] // 2)
+    yield tensor(f"{at}.scales", "F16", shape[0], shape[1] // 64)
+    yield tensor(f"{at}.zeros", "F16", shape[0], shape[1] // 64)
+
+
+def spqr(name: str, shape: tuple[int, ...]) -> Packed:
+    at = _base(name)
+    yield tensor(f"{at}.dense_weights", "I64", prod(shape) // 16)
+    yield tensor(f"{at}.row_offsets", "I32", shape[0] + 1)
+    yield tensor(f"{at}.col_vals", "I32", prod(shape) // 100)
+    yield tensor(f"{at}.in_perm", "I32", shape[1] // 2)
+
+
+def higgs(bits: int) -> Packer:
+    def pack(name: str, shape: tuple[int, ...]) -> Packed:
+        at = _base(name)
+        yield tensor(name, "I16", shape[0] * bits // 16, shape[1])
+        yield tensor(f"{at}.scales", "F16", shape[0], shape[1] // 64)
+        yield tensor(f"{at}.tables", "F16", 2**bits)
+        yield tensor(f"{at}.tables2", "F16", 2**bits, 2**bits, 2)
+
+    return pack
+
+
+def bitmask_24(name: str, shape: tuple[int, ...]) -> Packed:
+    yield tensor(f"{name}.compressed", "F8_E4M3", shape[0], shape[1] // 2)
+    yield tensor(f"{name}.bitmask", "U8", shape[0], ceil(shape[1] / 8))
+    yield tensor(f"{name}.shape", "I64", 2)
+    yield tensor(f"{_base(name)}.weight_scale", "F32", shape[0], 1)
+
+
+def marlin_24(name: str, shape: tuple[int, ...]) -> Packed:
+    at = _base(name)
+    yield tensor(f"{at}.weight_packed", "I32", shape[1] // 32, shape[0] * 2)
+    yield tensor(f"{at}.scale_packed", "F16", shape[1] // 128, shape[0])
+    yield tensor(f"{at}.meta", "I16", shape[1] // 32, shape[0] * 2)
+    yield tensor(f"{at}.weight_shape", "I64", 2)
+
+
+def ggml(dtype: str, block: int, block_bytes: int) -> Packer:
+    def pack(name: str, shape: tuple[int, ...]) -> Packed:
+        yield StoredTensor(name, dtype, shape, prod(shape) // block * block_bytes)
+
+    return pack
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """One way to store the model, and what config.json says about it."""
@@ -260,6 +491,7 @@ def _mlx(bits: int, group: int, **keys: Any) -> dict[str, Any]:
 
 # Widths that no packing divides evenly: 32-bit words, blocks and groups are padded.
 ODD = model(hidden=200, inner=328, rows=104)
+ODD_64 = model(hidden=448, inner=584, rows=104)
 SWIZZLED = model(hidden=224, inner=480)
 
 GPTQ = [
@@ -350,4 +582,91 @@ MLX = [
     _case("mlx-mxfp4", mlx(4, 32, exponents=True), 4, "MLX MXFP4", _mlx(4, 32, mode="mxfp4")),
 ]
 
-CASES = [*GPTQ, *AWQ, *BITSANDBYTES, *FP8, *BLOCKS, *COMPRESSED_TENSORS, *MLX]
+VECTORS = [
+    _case("aqlm-2x8", aqlm(2, 8, 8), 2, "AQLM 2-bit", _q("aqlm")),
+    _case("aqlm-1x16", aqlm(1, 16, 8), 2, "AQLM 2-bit", _q("aqlm")),
+    _case("vptq-8", vptq(8), 2, "VPTQ", _q("vptq"), shapes=model(hidden=256, inner=640)),
+    _case("quip", quip_sharp, 2, "QuIP# 2-bit", _q("quip")),
+    _case("qtip", qtip, 2, "QTIP 2-bit"),
+    _case("higgs-4bit", higgs(4), 4, "HIGGS 4-bit", _q("higgs", bits=4)),
+    _case("higgs-2bit", higgs(2), 2, "HIGGS 2-bit", _q("higgs", bits=2)),
+    _case("spqr", spqr, 3, "SpQR 3-bit", _q("spqr", bits=3)),
+]
+EXLLAMA = [
+    _case("exl2", exl2, 4.5, "EXL2", _q("exl2", bits=4.5)),
+    _case("exl2-odd", exl2, 4.5, "EXL2", {**_q("exl2"), "intermediate_size": 584}, shapes=ODD_64, needs_config=True),
+    _case("exl3-4bit", exl3(4), 4, "EXL3", {**_q("exl3"), "intermediate_size": 640}, needs_config=True),
+    _case("exl3-3bit-signs", exl3(3, signs=True), 3, "EXL3", {"intermediate_size": 640}, needs_config=True),
+    _case("exl3-odd", exl3(4), 4, "EXL3", {"intermediate_size": 584}, shapes=ODD_64, needs_config=True),
+]
+HQQ = [
+    *(
+        _case(f"hqq-{bits}bit", hqq(bits, 64), bits, f"HQQ {bits}-bit, group 64", _q("hqq"), has_shape=False)
+        for bits in (1, 2, 3, 4, 8)
+    ),
+    *(
+        _case(
+            f"hqq-{bits}bit-axis0",
+            hqq(bits, 64, axis=0),
+            bits,
+            f"HQQ {bits}-bit, group 64",
+            _q("hqq", quant_config={"weight_quant_params": {"nbits": bits, "group_size": 64, "axis": 0}}),
+            has_shape=False,
+            needs_config=True,
+        )
+        for bits in (2, 3, 4, 8)
+    ),
+]
+TORCHAO = [
+    _case("torchao-float8", torchao("float8"), 8, "torchao FP8 (E4M3)", _q("torchao")),
+    _case("torchao-int8", torchao("int8"), 8, "torchao INT8", _q("torchao")),
+    _case("torchao-intx", torchao("intx"), 8, "torchao INT8", _q("torchao")),
+    _case("torchao-int4", torchao("int4"), 4, "torchao INT4", _q("torchao")),
+    _case("torchao-int4-words", torchao("int4-words"), 4, "torchao INT4", _q("torchao")),
+    _case("torchao-int4-tiles", torchao("int4-tiles"), 4, "torchao INT4", _q("torchao")),
+    _case("torchao-nvfp4", torchao("nvfp4"), 4, "torchao NVFP4", _q("torchao")),
+    _case("torchao-mxfp4", torchao("mxfp4"), 4, "torchao MXFP4", _q("torchao")),
+    _case("quanto-8bit", quanto(8), 8, "quanto INT8", _q("quanto")),
+    _case("quanto-4bit", quanto(4), 4, "quanto INT4", _q("quanto"), has_shape=False),
+    _case("quanto-2bit", quanto(2), 2, "quanto INT2", _q("quanto"), has_shape=False),
+]
+BYTES_AND_WORDS = [
+    _case("modelopt-int4", modelopt_int4, 4, "INT4", _q("modelopt", quant_algo="W4A16_AWQ")),
+    _case("bitnet", bitnet, 2, "INT2", _q("bitnet"), needs_config=True),
+    _case("gemma-2bit", gemma(2), 2, "INT2", {**_q("gemma", num_bits=2), "d_ff": 640}, needs_config=True),
+    _case("gemma-4bit", gemma(4), 4, "INT4", {**_q("gemma", num_bits=4), "d_ff": 640}, needs_config=True),
+    _case("gemma-8bit", gemma(8), 8, "INT8", _q("gemma", num_bits=8)),
+    _case("quark-int4", quark_int4, 4, "INT4, group 64", _q("quark")),
+    _case("fp-quant-mxfp4", fp_quant(32), 4, "MXFP4", _q("fp_quant")),
+    _case("fp-quant-nvfp4", fp_quant(16), 4, "NVFP4", _q("fp_quant")),
+    _case("four-over-six", four_over_six, 4, "NVFP4", _q("fouroversix")),
+    _case("svdquant", svdquant, 4, "SVDQuant 4-bit"),
+    _case("bitblas", bitblas, 4, "BitBLAS 4-bit", _q("gptq", bits=4, group_size=64), needs_config=True),
+    _case("bitmask-2:4", bitmask_24, 8, "FP8 (E4M3) sparse"),
+    _case("marlin-2:4", marlin_24, 4, "Marlin 4-bit, 2:4 sparse", _ct(4, 128, "marlin-24")),
+]
+# Block size and bytes of a block: ggml-org/llama.cpp, gguf-py/gguf/constants.py.
+GGML = [
+    _case("ggml-q4_k", ggml("Q4_K", 256, 144), 4.5, "GGUF Q4_K", shapes=model(hidden=256, inner=512)),
+    _case("ggml-q8_0", ggml("Q8_0", 32, 34), 8.5, "GGUF Q8_0"),
+    _case("ggml-iq2_xxs", ggml("IQ2_XXS", 256, 66), 2.06, "GGUF IQ2_XXS", shapes=model(hidden=256, inner=512)),
+    _case("ggml-tq1_0", ggml("TQ1_0", 256, 54), 1.69, "GGUF TQ1_0", shapes=model(hidden=256, inner=512)),
+    _case("ggml-mxfp4", ggml("MXFP4", 32, 17), 4.25, "GGUF MXFP4"),
+    _case("ggml-nvfp4", ggml("NVFP4", 64, 36), 4.5, "GGUF NVFP4"),
+]
+
+CASES = [
+    *GPTQ,
+    *AWQ,
+    *BITSANDBYTES,
+    *FP8,
+    *BLOCKS,
+    *COMPRESSED_TENSORS,
+    *MLX,
+    *VECTORS,
+    *EXLLAMA,
+    *HQQ,
+    *TORCHAO,
+    *BYTES_AND_WORDS,
+    *GGML,
+]
