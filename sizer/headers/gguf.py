@@ -96,7 +96,7 @@ def parse_header(raw: bytes, *, path: str, file_bytes: int | None = None) -> Hea
     reader = GgufReader(path=path, file_bytes=file_bytes, cap=max(MAX_HEADER_BYTES, len(raw)))
     header = reader.feed(raw)
     if header is None:
-        raise reader.refuse(f"{plural(len(raw), 'byte')} end within it", "header.incomplete")
+        raise reader.refuse(f"{plural(len(raw), 'byte')} end within it", code="header.incomplete")
     return header
 
 
@@ -132,7 +132,7 @@ class GgufReader:
         self.needed = max(end, min(_GROWTH * len(data), limit))
         return None
 
-    def refuse(self, found: str, code: str, hint: str = "") -> InvalidDataError:
+    def refuse(self, found: str, *, code: str, hint: str = "") -> InvalidDataError:
         """The error for this file, naming the rule."""
         guess = guess_kind(self._data[:64]) if code == "header.magic" else ""
         return refuse(self.path, found, kind="GGUF", rules=_RULES, code=code, guess=guess, hint=hint)
@@ -164,7 +164,7 @@ class GgufReader:
         yield from self._need(4)
         magic = self._data[:4]
         if magic != b"GGUF":
-            raise self.refuse(f"its first 4 bytes are {magic!r}", "header.magic")
+            raise self.refuse(f"its first 4 bytes are {magic!r}", code="header.magic")
         yield from self._need(8)
         version = int.from_bytes(self._data[4:8], "little")
         if version & 0xFFFF == 0 and version:
@@ -174,7 +174,7 @@ class GgufReader:
             self._notices.append(Notice(code="header.big_endian", message=message))
         if version not in (1, 2, 3):
             hint = "a newer version of sizer may read it" if version > 3 else ""
-            raise self.refuse(f"the version is {number(version)}", "header.version", hint)
+            raise self.refuse(f"the version is {number(version)}", code="header.version", hint=hint)
         self._length = struct.Struct(self._order + ("I" if version == 1 else "Q"))
         self._at = 8
         tensor_count = yield from self._read_length()
@@ -188,7 +188,7 @@ class GgufReader:
         key = yield from self._read_name("a key")
         if not key or key in metadata:
             found = f"key {quote(key)} occurs more than once" if key else "a key has no name"
-            raise self.refuse(found, "header.key")
+            raise self.refuse(found, code="header.key")
         kind = yield from self._read_number("I")
         if kind == _ARRAY:
             metadata[key] = yield from self._read_array(key)
@@ -236,10 +236,10 @@ class GgufReader:
     def _read_info(self, infos: dict[str, _Info]) -> _More:
         name = yield from self._read_name("a tensor's name")
         if name in infos:
-            raise self.refuse(f"{quote(name)} occurs more than once", "header.duplicate_name")
+            raise self.refuse(f"{quote(name)} occurs more than once", code="header.duplicate_name")
         rank = yield from self._read_number("I")
         if rank > _MAX_DIMENSIONS:
-            raise self.refuse(f"tensor {quote(name)} has {number(rank)}", "header.dimensions")
+            raise self.refuse(f"tensor {quote(name)} has {number(rank)}", code="header.dimensions")
         *dimensions, kind, offset = yield from self._read_numbers(f"{rank}{self._length.format[-1]}IQ")
         info = _Info(name, tuple(dimensions), kind, offset)
         self._check_info(info)
@@ -277,12 +277,12 @@ class GgufReader:
     def _read_name(self, what: str) -> Generator[int, None, str]:
         length = yield from self._read_length()
         if length > _LONGEST_TEXT:
-            raise self.refuse(f"{what} is {number(length)} bytes long", "header.length")
+            raise self.refuse(f"{what} is {number(length)} bytes long", code="header.length")
         raw = yield from self._read_bytes(length)
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise self.refuse(f"{what} is {shorten(repr(raw), 120)}", "header.utf8") from error
+            raise self.refuse(f"{what} is {shorten(repr(raw), 120)}", code="header.utf8") from error
 
     def _read_text(self) -> Generator[int, None, object]:
         """A text; of a very long one the type and the length in bytes. Bytes that are not UTF-8 are replaced."""
@@ -302,10 +302,10 @@ class GgufReader:
     def _check_count(self, count: int, noun: str, *, smallest: int, limit: int) -> None:
         if self._file_bytes is not None and count * smallest > self._file_bytes - self._at:
             found = f"{plural(count, noun)} in a file of {number(self._file_bytes)} bytes"
-            raise self.refuse(found, "header.counts")
+            raise self.refuse(found, code="header.counts")
         if count > limit:
             found = f"the header announces {plural(count, noun)}, the limit is {number(limit)}"
-            raise self.refuse(found, "header.over_cap")
+            raise self.refuse(found, code="header.over_cap")
 
     def _check_room(self, size: int, key: str) -> None:
         self._check_end(self._at + size, key)
@@ -314,31 +314,31 @@ class GgufReader:
         where = f"key {quote(key)} reaches" if key else "the header reaches"
         if self._file_bytes is not None and end > self._file_bytes:
             found = f"{where} byte {number(end)} of a file of {number(self._file_bytes)} bytes"
-            raise self.refuse(found, "header.length")
+            raise self.refuse(found, code="header.length")
         if end > self._cap:
             found = f"{where} byte {number(end)}, the limit is {number(self._cap)}"
             hint = f"raise the limit with `--max-header-bytes {end}` if you trust the file"
-            raise self.refuse(found, "header.over_cap", hint)
+            raise self.refuse(found, code="header.over_cap", hint=hint)
 
     def _check_value_type(self, key: str, kind: int) -> None:
         if kind not in _SCALARS and kind != _TEXT:
             what = "an array of arrays" if kind == _ARRAY else f"of type {number(kind)}"
-            raise self.refuse(f"key {quote(key)} is {what}", "header.value_type")
+            raise self.refuse(f"key {quote(key)} is {what}", code="header.value_type")
 
     def _alignment(self, metadata: dict[str, object]) -> int:
         alignment = metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
         if type(alignment) is int and 0 < alignment < 2**32 and not alignment & (alignment - 1):
             return alignment
-        raise self.refuse(f"general.alignment is {shorten(repr(alignment), 80)}", "header.alignment")
+        raise self.refuse(f"general.alignment is {shorten(repr(alignment), 80)}", code="header.alignment")
 
     def _check_info(self, info: _Info) -> None:
         what = f"tensor {quote(info.name)}, {format_shape(info.dimensions[::-1])} of {type_name(info.type)},"
         if info.elements > _INT64_MAX:
-            raise self.refuse(f"{what} has too many elements", "header.overflow")
+            raise self.refuse(f"{what} has too many elements", code="header.overflow")
         known = GGML_TYPES.get(info.type)
         if known and known.is_settled and (info.dimensions[:1] or (1,))[0] % known.block_elements:
             found = f"{what} has rows that are not a multiple of {known.block_elements}"
-            raise self.refuse(found, "header.block")
+            raise self.refuse(found, code="header.block")
 
     def _lay_out(self, infos: list[_Info], start: int, alignment: int) -> tuple[StoredTensor, ...]:
         """The tensors in file order with their bytes; every byte of the data belongs to one of them."""
@@ -351,7 +351,7 @@ class GgufReader:
         for info, end in zip(order, ends, strict=False):
             if info.offset != position:
                 found = f"tensor {quote(info.name)} has offset {number(info.offset)}, expected {number(position)}"
-                raise self.refuse(found, "header.offsets")
+                raise self.refuse(found, code="header.offsets")
             size = self._size(info, end, alignment, is_last=info is order[-1])
             if size != info.table_bytes:
                 forked[type_name(info.type)] = forked.get(type_name(info.type), 0) + 1
@@ -372,11 +372,11 @@ class GgufReader:
                 return by_table
         what = f"tensor {quote(info.name)}, {format_shape(info.dimensions[::-1])} of {type_name(info.type)},"
         if end is None:
-            raise self.refuse(f"{what} is the last one of a file of unknown size", "header.size")
+            raise self.refuse(f"{what} is the last one of a file of unknown size", code="header.size")
         room = end - info.offset
         # A layout that is not known: between one bit and sixteen bytes an element.
         if not info.elements <= 8 * room <= 128 * info.elements + 8 * alignment:
-            raise self.refuse(f"{what} cannot take {plural(room, 'byte')}", "header.size")
+            raise self.refuse(f"{what} cannot take {plural(room, 'byte')}", code="header.size")
         return room
 
     def _check_body(self, start: int, last_byte: int, padded: int) -> None:
@@ -385,7 +385,7 @@ class GgufReader:
         if start + last_byte > self._file_bytes:
             found = f"header and tensors take {number(start + last_byte)} bytes, the file has "
             hint = "the file is cut short: download it again, or ask its author for a whole one"
-            raise self.refuse(found + number(self._file_bytes), "header.body", hint)
+            raise self.refuse(found + number(self._file_bytes), code="header.body", hint=hint)
         if start + padded < self._file_bytes:
             surplus = plural(self._file_bytes - start - padded, "byte")
             message = f"`{self.path}`: {surplus} follow the last tensor; they were left out"
