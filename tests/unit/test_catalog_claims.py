@@ -198,7 +198,7 @@ def test_a_name_is_loose() -> None:
 
 def test_an_index_size_of_two_bytes_an_element_is_recognised() -> None:
     """DeepSeek-V3's index states 2 x 684,531,386,000 although most of it is stored in one byte."""
-    counts = Counts(total=684_489_845_504, stored_elements=684_531_393_740, weights_bytes=688_574_839_192)
+    counts = Counts(total=684_489_845_504, stored_elements=684_531_386_000, weights_bytes=688_574_839_360)
     found = claim(counts, index_total_size=1_369_062_772_000)
     assert (found.kind, found.agrees) == ("bytes", False)
     assert found.reason == "it is 2 bytes for each stored element, not the bytes stored"
