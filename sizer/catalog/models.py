@@ -68,7 +68,7 @@ class CatalogEntry:
     experts_per_token: int | None = None
     """How many routed experts a token picks in each such layer."""
     kv_cache_bytes_per_token: int | None = None
-    """Bytes that one more token adds to one sequence's cache at 16 bits, sliding windows being full."""
+    """Bytes that one token adds to one sequence's cache at 16 bits, as long as no sliding window is full."""
     published_total: Decimal | None = None
     """The vendor's total in billions, with the digits it was stated with: `30.5`; `1E+3` is `1T`."""
     published_active: Decimal | None = None

@@ -45,8 +45,8 @@ def test_a_short_list_as_printed(sizer: Any) -> None:
     outcome = sizer("catalog", "--family", "grok")
     assert [line.rstrip() for line in outcome.out.splitlines()] == [
         "model               total   active  context  licence",
-        "xai-org/grok-1     ~314 B  unknown",
-        "xai-org/grok-2  ~269.52 B   ~115 B",
+        "xai-org/grok-1     ~314 B  unknown           apache-2.0",
+        "xai-org/grok-2  ~269.52 B   ~115 B           grok-2-community",
         "",
         "2 of 291 models; ~ is declared, not counted",
     ]
@@ -77,7 +77,7 @@ def test_a_rounded_figure_shows_its_precision(sizer: Any) -> None:
 
 def test_json_has_every_field(sizer: Any) -> None:
     """An unknown figure is null in JSON, not absent."""
-    model = sizer("catalog", "show", "xai-org/grok-1", "--json").json["report"]["model"]
+    model = sizer("catalog", "show", "facebook/nllb-moe-54b", "--json").json["report"]["model"]
     assert model["active_parameters"] is None
     assert model["licence"] is None
     assert (model["active_precision"], model["modality"]) == (1, "text")
