@@ -12,6 +12,7 @@ from sizer.catalog.verify import Verification
 from sizer.decision.cases import CasesReport
 from sizer.decision.evidence import EvidenceReport
 from sizer.decision.recommend import Recommendation
+from sizer.routing.calibration.report import CalibrationReport
 from sizer.routing.simulate import RouteReport
 
 __all__ = ["REPORTS"]
@@ -23,4 +24,5 @@ REPORTS: dict[str, Any] = {
     "evidence": EvidenceReport,
     "cases": CasesReport,
     "route": RouteReport,
+    "route calibrate": CalibrationReport,
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["emit", "note"]
+__all__ = ["emit", "note", "progress"]
 
 Report = TypeVar("Report")
 
@@ -36,3 +36,10 @@ def emit(
 def note(text: Any) -> None:
     """One line of talk on stderr."""
     print(text, file=sys.stderr)
+
+
+def progress(text: str) -> None:
+    """What is going on, on stderr, for a person who is looking; each line replaces the last, `""` clears it."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()

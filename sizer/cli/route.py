@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from sizer.cli.options import Json, command_app
-from sizer.cli.output import emit
+from sizer.cli.output import emit, progress
+from sizer.routing.extras import require_numpy
 from sizer.routing.request import RouteRequest, build_scenario
 
 __all__ = ["app"]
@@ -79,18 +81,93 @@ def _simulated(request: RouteRequest, conditions: list[str], as_json: bool) -> N
 
     gates = [parse_gate(condition) for condition in conditions]
     report = simulate(build_scenario(request, today=datetime.date.today()))
-    results = check_gates(gates, report, SHORT_NAMES)
+    _emit_gated("route", report, "route", "route_view", check_gates(gates, report, SHORT_NAMES), as_json)
+
+
+@app.command()
+def calibrate(
+    labels: Annotated[list[str], typer.Argument(help="CSV or JSONL: `prompt` and one outcome column per model.")],
+    small: str = _option("--small", "The column to send easy prompts to. [lowest mean]", "COLUMN"),
+    large: str = _option("--large", "The column to send hard prompts to. [highest mean]", "COLUMN"),
+    small_price: str = _option("--small-price", "Dollars per million tokens, by hand.", "IN:OUT"),
+    large_price: str = _option("--large-price", "Dollars per million tokens, by hand.", "IN:OUT"),
+    prices: str = _option("--prices", "A price list: genai-prices data or LiteLLM's cost map.", "FILE"),
+    tokens: str = _option("--tokens", "Tokens of a request, in and out. [from the prompts]", "IN:OUT"),
+    group: str = _option("--group", "The column with the subject of a prompt.", "COLUMN"),
+    target_quality: str = _option("--target-quality", "Keep this share of the large model's quality.", "SHARE"),
+    max_strong: str = _option("--max-strong", "Send at most this share to the large model.", "SHARE"),
+    value_per_correct: str = _option("--value-per-correct", "What one more good answer is worth.", "USD"),
+    seed: str = _option("--seed", "Of the folds and the resampling. [0]", "N"),
+    save: str = _option("--save", "Write the router, trained on all labels.", "FILE"),
+    fail_if: list[str] = typer.Option([], "--fail-if", help="Exit 1 if this holds: 'apgr<0.6'.", metavar="GATE"),
+    as_json: Json = False,
+) -> None:
+    """What a router is worth on your own labelled outcomes, or that it is worth nothing."""
+    require_numpy()
+    from dataclasses import replace
+
+    from sizer import units
+    from sizer.routing.calibration.calibrate import calibrate
+    from sizer.routing.calibration.labels import read_labels
+    from sizer.routing.calibration.pricing import price_columns
+    from sizer.routing.calibration.report import SHORT_NAMES
+    from sizer.routing.calibration.saved import save_calibration
+    from sizer.routing.gates import check_gates, parse_gate
+
+    gates = [parse_gate(condition) for condition in fail_if]
+    target = _target(target_quality, max_strong, value_per_correct)
+    outcomes = read_labels([Path(path) for path in labels], group=group)
+    report, router = calibrate(
+        outcomes,
+        small=small,
+        large=large,
+        costs=lambda low, high: price_columns(
+            outcomes, low, high, tokens=tokens, small_price=small_price, large_price=large_price,
+            price_file=prices, at=datetime.date.today(),
+        ),
+        target=target,
+        seed=units.parse_count(seed or "0", name="--seed"),
+        progress=progress,
+    )  # fmt: skip
+    if save:
+        save_calibration(report, router, Path(save))
+        report = replace(report, saved=save)
+    _emit_gated(
+        "route calibrate", report, "calibration", "calibration_view", check_gates(gates, report, SHORT_NAMES), as_json
+    )
+
+
+def _target(quality: str, most_large: str, value: str) -> Any:
+    from sizer import units
+    from sizer.errors import UsageError
+    from sizer.routing.calibration.report import Target
+
+    if sum(map(bool, (quality, most_large, value))) > 1:
+        raise UsageError(
+            "--target-quality, --max-strong and --value-per-correct exclude each other",
+            code="usage.arguments",
+            hint="give one of them",
+        )
+    return Target(
+        quality=units.parse_share(quality, name="--target-quality") if quality else None,
+        most_large=units.parse_share(most_large, name="--max-strong") if most_large else None,
+        usd_per_correct=units.parse_number(value, name="--value-per-correct", minimum=1e-12) if value else None,
+    )
+
+
+def _emit_gated(command: str, report: Any, module: str, view_name: str, results: Any, as_json: bool) -> None:
+    """Print a report with the results of its gates, and end with 1 where one failed."""
+    from dataclasses import replace
+
     failed = any(result.failed for result in results)
     if results:
-        from dataclasses import replace
-
         report = replace(report, gates=results)
 
     def view(shown: Any, console: Any) -> None:
-        from sizer.render.views.route import route_view
+        import importlib
 
-        route_view(shown, console)
+        getattr(importlib.import_module(f"sizer.render.views.{module}"), view_name)(shown, console)
 
-    emit("route", report, view, as_json=as_json, ok=not failed)
+    emit(command, report, view, as_json=as_json, ok=not failed)
     if failed:
         raise typer.Exit(1)

@@ -20,11 +20,11 @@ from sizer.routing.routers import Router, custom_router, find_router
 from sizer.routing.simulate import DistilPlan, Model, Scenario
 from sizer.routing.workload import Assumption, Basis, Workload, parse_requests, parse_tokens
 
-__all__ = ["RouteRequest", "build_scenario"]
+__all__ = ["DEFAULT_PRICES", "DEFAULT_SOURCE", "RouteRequest", "build_scenario"]
 
 # The illustration used where no model is named: a ratio of 100 at the level of today's lists.
-_DEFAULT_PRICES = {"small": "0.05:0.10", "large": "5:10"}
-_DEFAULT_SOURCE = "illustration: a ratio of 100 at the level of today's lists"
+DEFAULT_PRICES = {"small": "0.05:0.10", "large": "5:10"}
+DEFAULT_SOURCE = "illustration: a ratio of 100 at the level of today's lists"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,10 +186,10 @@ def _model(
             )
         return Model(name=name, host="self-hosted", supply=gpus, latency=latency)
     if by_hand or not reference:
-        price = prices.hand_price(by_hand or _DEFAULT_PRICES[side], name=f"--{side}-price", as_of=at)
+        price = prices.hand_price(by_hand or DEFAULT_PRICES[side], name=f"--{side}-price", as_of=at)
         found = Quote(price=price, spread=None)
         basis: Basis = "declared" if by_hand else "estimated"
-        source = f"--{side}-price" if by_hand else _DEFAULT_SOURCE
+        source = f"--{side}-price" if by_hand else DEFAULT_SOURCE
     else:
         found = prices.quote(
             reference, lists, input_tokens=workload.input_tokens, output_tokens=workload.output_tokens,

@@ -16,7 +16,7 @@ from sizer.routing.gates import GateResult
 from sizer.routing.simulate import Flow, ModelReport, RouteReport
 from sizer.routing.workload import Assumption
 
-__all__ = ["gates_view", "route_view"]
+__all__ = ["assumptions_table", "gates_view", "route_view"]
 
 _CURVE_HEIGHT = 10
 _TOP_INFLUENCES = 6
@@ -41,7 +41,7 @@ def route_view(report: RouteReport, console: Console) -> None:
     console.print(key_values(_facts(report)))
     console.print()
     console.print(heading("Rests on"))
-    console.print(_assumptions(report.assumptions))
+    console.print(assumptions_table(report.assumptions))
     if report.gates:
         console.print()
         gates_view(report.gates, console)
@@ -272,7 +272,7 @@ def _break_even(report: RouteReport) -> str:
     return ", ".join(parts)
 
 
-def _assumptions(items: Sequence[Assumption]) -> Table:
+def assumptions_table(items: Sequence[Assumption]) -> Table:
     """One row a number; a source that several share is written once."""
     rows: list[tuple[str, ...]] = []
     before = ""

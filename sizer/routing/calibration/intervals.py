@@ -1,0 +1,65 @@
+"""How sure: bootstrap intervals over questions, and Wilson's for a share.
+
+Whole near-duplicate groups are drawn, since their outcomes are not independent. Every statistic of a draw is
+computed on the same weights, so differences between routers are paired.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sizer.routing.calibration.curve import Floats
+from sizer.routing.calibration.report import Interval
+
+__all__ = ["bootstrap", "bootstrap_mean", "wilson"]
+
+_BATCH = 100
+_Z = NormalDist().inv_cdf(0.975)
+
+
+def bootstrap(
+    statistics: Callable[[Floats], dict[str, Floats]], groups: NDArray[np.int64], *, draws: int, seed: int
+) -> dict[str, Interval]:
+    """Percentile intervals of several statistics at once.
+
+    `statistics(weights)` takes how often each question was drawn, shape (draws, n), and returns one value a
+    draw for each name; the estimate itself is a draw of every question once.
+    """
+    rng = np.random.default_rng(seed)
+    count = int(groups.max()) + 1
+    drawn: dict[str, list[Floats]] = {}
+    for start in range(0, draws, _BATCH):
+        size = min(_BATCH, draws - start)
+        weights = rng.multinomial(count, np.full(count, 1 / count), size=size)[:, groups].astype(np.float64)
+        for name, values in statistics(weights).items():
+            drawn.setdefault(name, []).append(values)
+    estimates = statistics(np.ones((1, len(groups))))
+    return {name: _percentiles(float(estimates[name][0]), np.concatenate(parts)) for name, parts in drawn.items()}
+
+
+def _percentiles(estimate: float, values: Floats) -> Interval:
+    known = values[~np.isnan(values)]
+    low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (math.nan, math.nan)
+    return Interval(value=estimate, low=float(low), high=float(high))
+
+
+def bootstrap_mean(values: Floats, *, draws: int, seed: int) -> Interval:
+    """Percentile interval of a mean, resampling single values."""
+    rng = np.random.default_rng(seed)
+    means = values[rng.integers(0, len(values), (draws, len(values)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(value=float(values.mean()), low=float(low), high=float(high))
+
+
+def wilson(successes: int, trials: int) -> Interval:
+    """Wilson's score interval of a share (JASA 1927, 22: 209-212)."""
+    share = successes / trials
+    z2 = _Z * _Z / trials
+    middle = (share + z2 / 2) / (1 + z2)
+    half = _Z * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials)) / (1 + z2)
+    return Interval(value=share, low=max(0.0, middle - half), high=min(1.0, middle + half))
