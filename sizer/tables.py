@@ -17,7 +17,7 @@ import functools
 import json
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -138,12 +138,26 @@ def convert(value: Any, kind: type[T], *, where: str) -> T:
 
     Raises UsageError with the path of the value that does not fit.
     """
-    if problem := _unknown_key(value, msgspec.inspect.type_info(kind), "$"):
+    if problem := _unknown_key(value, _type_info(cast(Any, kind)), "$"):
         raise _refuse(where, problem)
     try:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
         raise _refuse(where, str(error)) from error
+
+
+@functools.cache
+def _type_info(kind: Any) -> msgspec.inspect.Type:
+    return msgspec.inspect.type_info(kind)
+
+
+_NESTED = (
+    msgspec.inspect.UnionType,
+    msgspec.inspect.DataclassType,
+    msgspec.inspect.DictType,
+    msgspec.inspect.ListType,
+    msgspec.inspect.VarTupleType,
+)
 
 
 def _unknown_key(value: Any, kind: msgspec.inspect.Type, path: str) -> str:
@@ -162,6 +176,8 @@ def _unknown_key(value: Any, kind: msgspec.inspect.Type, path: str) -> str:
             if problem := _unknown_key(item, fields[key], f"{path}.{key}"):
                 return problem
     elif isinstance(kind, inspect.ListType | inspect.VarTupleType) and isinstance(value, list):
+        if not isinstance(kind.item_type, _NESTED):  # a list of 100,000 names has no keys
+            return ""
         for number, item in enumerate(value):
             if problem := _unknown_key(item, kind.item_type, f"{path}[{number}]"):
                 return problem

@@ -116,6 +116,9 @@ class Source(ABC):
     def listing(self) -> Listing:
         """All files, at one commit. Raises NotFoundError, UnavailableError or InvalidDataError."""
 
+    def prefetch(self, documents: Sequence[str], files: Sequence[FileEntry]) -> None:  # noqa: B027
+        """A hint that these will be asked for. A source that waits for a network starts reading them."""
+
     @abstractmethod
     def read_document(self, path: str) -> bytes | None:
         """A small text file of the listing, whole (capped); None if it is not there."""
