@@ -25,6 +25,7 @@ __all__ = ["COMMANDS", "main"]
 
 # name: (module, what it does). The order is the order of `sizer --help`.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "inspect": ("inspect", "Total and active parameters of a model, from its headers"),
     "catalog": ("catalog", "Well-known models: total and active parameters, with sources"),
     "route": ("route", "What routing between a small and a large model costs and saves"),
     "recommend": ("recommend", "Go small, go big or route: nine answers and the models that fit"),

@@ -1,0 +1,102 @@
+"""`sizer inspect`: total and active parameters, exactly, from headers alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sizer.cli.options import Json, Offline, command_app
+from sizer.cli.output import emit, note
+from sizer.errors import SizerError, UsageError
+
+if TYPE_CHECKING:
+    from sizer.api import ReadSettings
+    from sizer.inspection import Inspection
+    from sizer.sources.interface import Checkpoint
+
+app = command_app()
+
+
+@app.command(epilog="Example: sizer inspect Qwen/Qwen3-30B-A3B --json | jq .report.active_parameters")
+def inspect(
+    references: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REF...",
+            help="org/name[@revision], a Hub URL, a folder, a .safetensors, index or .gguf file, or a header bundle.",
+        ),
+    ],
+    as_json: Json = False,
+    offline: Offline = False,
+    path: Annotated[str | None, typer.Option(help="A file or folder within the repository.")] = None,
+    save_headers: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the headers as a bundle that inspects the same offline.")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the header cache.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, max=3600, help="Seconds for everything together.")] = 60.0,
+) -> None:
+    """Count total and active parameters of a model from its headers; no weights are read."""
+    from sizer.api import ReadSettings
+
+    if save_headers is not None and len(references) > 1:
+        raise UsageError(
+            "--save-headers takes one reference", code="usage.save_headers", hint="run once for each reference"
+        )
+    settings = ReadSettings(path=path, offline=offline, use_cache=not no_cache, timeout_seconds=timeout)
+    if len(references) == 1:
+        _one(references[0], settings, as_json, save_headers)
+    else:
+        _many(references, settings, as_json)
+
+
+def _one(reference: str, settings: ReadSettings, as_json: bool, save_headers: Path | None) -> None:
+    from sizer.inspection import inspect_checkpoint
+    from sizer.render.views import inspect as view
+
+    checkpoint = _read(reference, settings)
+    report = inspect_checkpoint(checkpoint)
+    if save_headers is not None:
+        from sizer.sources.bundle import save_bundle
+
+        save_bundle(checkpoint, save_headers)
+        note(f"wrote {save_headers}")
+    emit("inspect", report, view.show, as_json=as_json, ok=report.reading.complete)
+    if not report.reading.complete:
+        raise typer.Exit(_incomplete_code(report))
+
+
+def _many(references: list[str], settings: ReadSettings, as_json: bool) -> None:
+    from sizer.inspection import Failure, Inspections, inspect_checkpoint
+    from sizer.render.views import inspect as view
+
+    models: list[Inspection] = []
+    failures: list[Failure] = []
+    code = 0
+    for reference in references:
+        try:
+            report = inspect_checkpoint(_read(reference, settings))
+        except SizerError as error:
+            code = code or error.exit_code
+            failures.append(Failure(reference=reference, code=error.code, message=str(error), hint=error.hint))
+            continue
+        code = code or (0 if report.reading.complete else _incomplete_code(report))
+        models.append(report)
+    reports = Inspections(models=tuple(models), failures=tuple(failures))
+    emit("inspect", reports, view.show_many, as_json=as_json, ok=code == 0)
+    raise typer.Exit(code)
+
+
+def _read(reference: str, settings: ReadSettings) -> Checkpoint:
+    from sizer.api import read
+    from sizer.cli.progress import progress
+
+    with progress(f"reading headers of {reference}") as update:
+        return read(reference, settings, update)
+
+
+def _incomplete_code(report: Inspection) -> int:
+    """4 where trying again may help, 5 where the repository itself is broken."""
+    is_broken = any(notice.code.startswith(("header.", "index.")) for notice in report.warnings)
+    return 5 if is_broken else 4

@@ -1,0 +1,330 @@
+"""From a checkpoint to the report of `sizer inspect`: unpack, count, compare with the claims.
+
+Everything here is a pure function of a `Checkpoint`: no network, no clock.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sizer.anatomy.estimate import Estimate, estimate_from_bytes, estimate_from_config
+from sizer.anatomy.parameters import Anatomy, Component, Experts, analyse
+from sizer.notices import Notice
+from sizer.quantization.interface import Unpacked
+from sizer.quantization.unpack import unpack
+from sizer.sizing.size_class import ClassPair, classify_pair
+from sizer.sources.interface import Checkpoint, Part, Reading
+from sizer.units import format_count, format_integer, plural
+
+__all__ = ["Failure", "Inspection", "Inspections", "PartAnatomy", "Storage", "examine", "inspect_checkpoint"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartAnatomy:
+    """One part of a checkpoint, unpacked and counted."""
+
+    part: Part
+    unpacked: Unpacked
+    anatomy: Anatomy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """How much of the weights is stored in one way."""
+
+    storage: str
+    """`BF16`, `FP8 (E4M3)`, `GPTQ 4-bit`, `Q4_K` ..."""
+    parameters: int
+    """Logical parameters stored so, buffers and second copies included."""
+    bytes: int
+    """Scales and other companions included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What `sizer inspect` says about one reference."""
+
+    reference: str
+    """What was asked for."""
+    repository: str
+    commit: str | None
+    format: str
+    """`safetensors`, `gguf`, `adapter`, `pipeline`, `bin` or `none`."""
+    model_type: str | None
+    """config.json's own word for the architecture."""
+    quantization: str | None
+    total_parameters: int | None
+    total_parameters_basis: str
+    """`counted`, `declared`, `estimated` or `unknown`."""
+    total_parameters_reason: str
+    """Where the figure comes from when it is not counted, or why it is unknown."""
+    active_parameters: int | None
+    active_parameters_basis: str
+    active_parameters_reason: str
+    active_parameters_range: tuple[int, int] | None
+    """Least and most, where the number varies per token or is not known."""
+    active_compute_parameters: int | None
+    """Active less the input embedding table; a tied table counts as the head and stays."""
+    active_compute_parameters_basis: str
+    active_without_embeddings_parameters: int | None
+    """Active less input embedding and head."""
+    stored_elements: int | None
+    """Elements in the files as stored, nothing unpacked; null where no header was read."""
+    components: tuple[Component, ...]
+    """They sum to the total and to the active count."""
+    experts: Experts | None
+    weights_bytes: int | None
+    """Bytes of all tensors as stored."""
+    weights_bytes_basis: str
+    storage: tuple[Storage, ...]
+    size_class: ClassPair
+    base_model: str | None
+    """For an adapter: the model that it belongs to."""
+    alternatives: tuple[str, ...]
+    """Other sets of weights in the repository, not counted."""
+    warnings: tuple[Notice, ...]
+    reading: Reading
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A reference that could not be inspected."""
+
+    reference: str
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspections:
+    """What `sizer inspect` says about several references: one report each, in the order given."""
+
+    models: tuple[Inspection, ...]
+    failures: tuple[Failure, ...] = ()
+
+
+def examine(checkpoint: Checkpoint) -> tuple[PartAnatomy, ...]:
+    """Each part of the checkpoint that has headers, unpacked and counted."""
+    out = []
+    for part in checkpoint.parts:
+        if not part.headers:
+            continue
+        metadata: dict[str, object] = {}
+        for header in part.headers:
+            metadata |= header.metadata
+        stored = (tensor for header in part.headers for tensor in header.tensors)
+        unpacked = unpack(stored, config=part.config, documents=part.documents, metadata=metadata)
+        out.append(PartAnatomy(part=part, unpacked=unpacked, anatomy=analyse(unpacked.tensors, part.config)))
+    return tuple(out)
+
+
+def inspect_checkpoint(checkpoint: Checkpoint, parts: tuple[PartAnatomy, ...] | None = None) -> Inspection:
+    """The report on a checkpoint."""
+    parts = examine(checkpoint) if parts is None else parts
+    counts = _counts(checkpoint, parts)
+    stored = sum(tensor.size_bytes for p in parts for header in p.part.headers for tensor in header.tensors)
+    unread = [entry for part in checkpoint.parts for entry in part.unread]
+    unread_bytes = sum(entry.size_bytes or 0 for entry in unread)
+    has_bytes = bool(parts) or (unread_bytes > 0 and all(entry.size_bytes for entry in unread))
+    return Inspection(
+        reference=checkpoint.reference,
+        repository=checkpoint.repository,
+        commit=checkpoint.commit,
+        format=checkpoint.format,
+        model_type=next((kind for p in parts for kind in p.anatomy.model_types), _declared_type(checkpoint)),
+        quantization=next((p.unpacked.scheme for p in parts if p.unpacked.scheme), None),
+        total_parameters=counts.total,
+        total_parameters_basis=counts.total_basis,
+        total_parameters_reason=counts.total_reason,
+        active_parameters=counts.active,
+        active_parameters_basis=counts.active_basis,
+        active_parameters_reason=counts.active_reason,
+        active_parameters_range=counts.active_range,
+        active_compute_parameters=counts.compute,
+        active_compute_parameters_basis="unknown" if counts.compute is None else counts.active_basis,
+        active_without_embeddings_parameters=counts.bare,
+        stored_elements=_stored_elements(parts) if parts else None,
+        components=_components(checkpoint, parts, counts),
+        experts=_experts(parts),
+        weights_bytes=(stored if parts else unread_bytes) if has_bytes else None,
+        weights_bytes_basis="unknown" if not has_bytes else "counted" if parts else "declared",
+        storage=_storage(parts),
+        size_class=classify_pair(counts.active, counts.total),
+        base_model=checkpoint.base_model,
+        alternatives=checkpoint.alternatives,
+        warnings=_warnings(checkpoint, parts),
+        reading=checkpoint.reading,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Counts:
+    total: int | None
+    total_basis: str
+    total_reason: str = ""
+    active: int | None = None
+    active_basis: str = "unknown"
+    active_reason: str = ""
+    active_range: tuple[int, int] | None = None
+    compute: int | None = None
+    bare: int | None = None
+
+
+def _counts(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> _Counts:
+    if not parts:
+        return _uncounted(checkpoint)
+    total = sum(p.anatomy.total for p in parts)
+    unknown = next((p for p in parts if not p.unpacked.is_known), None)
+    if unknown is not None:
+        why = f"the packing is not known; the files hold {format_integer(_stored_elements(parts))} stored elements"
+        return _Counts(total=None, total_basis="unknown", total_reason=why, active_reason=why)
+    if not checkpoint.reading.complete:
+        why = f"not every file could be read; what was read holds {format_integer(total)} parameters"
+        return _Counts(total=None, total_basis="unknown", total_reason=why, active_reason=why)
+    is_exact = all(tensor.is_exact for p in parts for tensor in p.unpacked.tensors)
+    basis = "counted" if is_exact else "estimated"
+    reason = "" if is_exact else "the packing pads its tensors, so the last few parameters are not certain"
+    if checkpoint.format == "adapter":
+        base = checkpoint.base_model or "an unnamed model"
+        return _Counts(
+            total=total, total_basis=basis, total_reason=reason, active_reason=f"an adapter is a part of {base}"
+        )
+    if _is_diffusion(checkpoint):
+        return _Counts(
+            total=total, total_basis=basis, total_reason=reason, active_reason="a pipeline has no text token to follow"
+        )
+    actives = [p.anatomy.active for p in parts]
+    ranges = [p.anatomy.active_range or (p.anatomy.active or 0, p.anatomy.active or 0) for p in parts]
+    has_range = any(p.anatomy.active_range for p in parts)
+    known = all(active is not None for active in actives)
+    return _Counts(
+        total=total,
+        total_basis=basis,
+        total_reason=reason,
+        active=sum(active or 0 for active in actives) if known else None,
+        active_basis=basis if known else "unknown",
+        active_reason=_active_reason(parts),
+        active_range=(sum(low for low, _ in ranges), sum(high for _, high in ranges)) if has_range else None,
+        compute=sum(p.anatomy.active_compute or 0 for p in parts) if known else None,
+        bare=sum(p.anatomy.active_without_embeddings or 0 for p in parts) if known else None,
+    )
+
+
+def _active_reason(parts: Sequence[PartAnatomy]) -> str:
+    if reason := next((p.anatomy.reason for p in parts if p.anatomy.reason), ""):
+        return reason
+    if any(p.anatomy.experts.zero_compute_experts for p in parts):
+        return "the mean if the router picks every expert equally often; some experts have no weights"
+    return "the mean over experts of unequal size" if any(p.anatomy.active_range for p in parts) else ""
+
+
+def _uncounted(checkpoint: Checkpoint) -> _Counts:
+    """What the Hub or the config says about weights whose headers cannot be read."""
+    config = next((part.config for part in checkpoint.parts if part.config), None)
+    unread_bytes = sum(entry.size_bytes or 0 for part in checkpoint.parts for entry in part.unread)
+    if checkpoint.hub is not None and checkpoint.hub.total_parameters:
+        return _Counts(
+            total=checkpoint.hub.total_parameters,
+            total_basis="declared",
+            total_reason="the Hub's own figure",
+            active_reason="no headers to count from",
+        )
+    estimate: Estimate | None = estimate_from_bytes(unread_bytes, config) or estimate_from_config(config)
+    if estimate is None:
+        why = "no weights whose headers can be read, and config.json does not say enough"
+        return _Counts(total=None, total_basis="unknown", total_reason=why, active_reason=why)
+    return _Counts(
+        total=estimate.total,
+        total_basis="estimated",
+        total_reason=estimate.assumptions,
+        active=estimate.active,
+        active_basis="unknown" if estimate.active is None else "estimated",
+        active_reason=estimate.assumptions if estimate.active is not None else "no headers to count from",
+    )
+
+
+def _components(checkpoint: Checkpoint, parts: Sequence[PartAnatomy], counts: _Counts) -> tuple[Component, ...]:
+    if len(parts) == 1 and parts[0].part.name == "":
+        components = parts[0].anatomy.components
+        if checkpoint.format != "adapter":
+            return components
+        return (Component(name="adapter", total_parameters=parts[0].anatomy.total, active_parameters=None),)
+    return tuple(
+        Component(
+            name=p.part.name or "model",
+            total_parameters=p.anatomy.total,
+            active_parameters=None if counts.active is None else p.anatomy.active,
+        )
+        for p in parts
+    )
+
+
+def _experts(parts: Sequence[PartAnatomy]) -> Experts | None:
+    return max((p.anatomy.experts for p in parts), key=lambda experts: experts.moe_layers, default=None)
+
+
+def _storage(parts: Sequence[PartAnatomy]) -> tuple[Storage, ...]:
+    """Storage kinds, most bytes first; they sum to the bytes stored."""
+    parameters: dict[str, int] = defaultdict(int)
+    size: dict[str, int] = defaultdict(int)
+    for p in parts:
+        for tensor in p.unpacked.tensors:
+            parameters[tensor.storage] += tensor.total
+            size[tensor.storage] += tensor.stored_bytes * tensor.count
+        for reason, count in p.unpacked.dropped_bytes.items():
+            size[reason] += count
+    rows = [Storage(storage=kind, parameters=parameters[kind], bytes=size[kind]) for kind in size]
+    return tuple(sorted(rows, key=lambda row: (-row.bytes, row.storage)))
+
+
+def _stored_elements(parts: Sequence[PartAnatomy]) -> int:
+    total = 0
+    for p in parts:
+        for header in p.part.headers:
+            for tensor in header.tensors:
+                count = 1
+                for size in tensor.shape:
+                    count *= size
+                total += count
+    return total
+
+
+def _warnings(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> tuple[Notice, ...]:
+    found = list(checkpoint.notices)
+    for p in parts:
+        for header in p.part.headers:
+            found += header.notices
+        found += p.unpacked.notices
+        found += p.anatomy.notices
+        if p.anatomy.tied_copy_parameters:
+            found.append(
+                Notice(
+                    code="weights.tied_copy",
+                    message="the embedding table is stored a second time "
+                    f"({format_count(p.anatomy.tied_copy_parameters)}); counted once, as both are one",
+                )
+            )
+    unread = [entry for part in checkpoint.parts for entry in part.unread]
+    if unread and checkpoint.format not in ("bin", "none"):
+        found.append(
+            Notice(
+                code="reading.incomplete",
+                message=f"{plural(len(unread), 'weight file')} could not be read: {unread[0].path}"
+                + (" and others" if len(unread) > 1 else ""),
+            )
+        )
+    return tuple(dict.fromkeys(found))
+
+
+def _is_diffusion(checkpoint: Checkpoint) -> bool:
+    return any("_diffusers_version" in (part.config or {}) for part in checkpoint.parts) or any(
+        "model_index.json" in part.documents for part in checkpoint.parts
+    )
+
+
+def _declared_type(checkpoint: Checkpoint) -> str | None:
+    kinds = ((part.config or {}).get("model_type") for part in checkpoint.parts)
+    return next((kind for kind in kinds if isinstance(kind, str)), None)

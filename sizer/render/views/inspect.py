@@ -1,0 +1,204 @@
+"""`sizer inspect` on the terminal: the answer in one line, then where every parameter sits."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from sizer.anatomy.parameters import Experts
+from sizer.inspection import Inspection, Inspections
+from sizer.render.terminal import bar, heading, is_unicode, key_values, safe, table
+from sizer.sizing.size_class import label
+from sizer.units import format_bytes, format_count, format_integer, format_percent, plural
+
+__all__ = ["show", "show_many"]
+
+_BASIS_MARK = {"counted": "", "declared": " (declared)", "estimated": " (estimated)", "unknown": ""}
+_TITLES = {
+    "input_embedding": "input embedding", "lookup_tables": "lookup tables", "mixer": "attention / mixer",
+    "dense_ffn": "dense FFN", "router": "router", "shared_experts": "shared experts",
+    "routed_experts": "routed experts", "norms": "norms", "output_head": "output head",
+    "mtp": "extra prediction (MTP)", "vision": "vision", "audio": "audio", "projector": "projector",
+    "adapter": "adapter", "other": "other",
+}  # fmt: skip
+
+
+def headline(report: Inspection) -> str:
+    """The answer in one line that a person can repeat."""
+    name = safe(report.repository)
+    total = report.total_parameters
+    if total is None:
+        return f"{name}: size unknown - {safe(report.total_parameters_reason)}"
+    if report.format == "adapter":
+        base = safe(report.base_model or "an unnamed model")
+        return f"{name}: an adapter of {format_count(total)} parameters for {base}"
+    said = f"{name}: {format_count(total)} total{_BASIS_MARK[report.total_parameters_basis]}"
+    active = report.active_parameters
+    if active is None:
+        if report.active_parameters_range:
+            low, high = report.active_parameters_range
+            return f"{said}, active unknown (between {format_count(low)} and {format_count(high)})"
+        return said
+    if active == total:
+        return f"{said}, all of them active for every token"
+    share = format_percent(active / total)
+    if report.active_parameters_range:
+        low, high = report.active_parameters_range
+        return (
+            f"{said}, {format_count(active)} active on average ({share}; {format_count(low)} to {format_count(high)})"
+        )
+    return f"{said}, {format_count(active)} active per token ({share})"
+
+
+def show(report: Inspection, console: Console) -> None:
+    """Print one report."""
+    console.print(Text(headline(report), style="bold"))
+    console.print()
+    console.print(key_values(_facts(report)))
+    if report.components:
+        console.print()
+        console.print(_parts(report, console))
+    if report.warnings:
+        console.print()
+        console.print(heading("Warnings"))
+        for notice in report.warnings:
+            console.print(Padding(Text("- " + safe(notice.message)), (0, 0, 0, 2)))
+    console.print()
+    console.print(Text(_cost(report), style="dim"))
+
+
+def show_many(reports: Inspections, console: Console) -> None:
+    """Print one row a report, then what could not be inspected."""
+    rows = []
+    for report in reports.models:
+        total, active = report.total_parameters, report.active_parameters
+        rows.append(
+            (
+                safe(report.reference, 40),
+                "unknown" if total is None else format_count(total) + _BASIS_MARK[report.total_parameters_basis],
+                "unknown" if active is None else format_count(active),
+                "" if total is None or active is None else format_percent(active / total),
+                "" if report.weights_bytes is None else format_bytes(report.weights_bytes),
+                safe(report.quantization or report.format, 14),
+            )
+        )
+    numbers = [(title, "right!") for title in ("total", "active", "share", "weights")]
+    columns = [("model", "left"), *numbers, ("kind", "left!")]
+    if rows:
+        console.print(table(columns, rows))
+    for failure in reports.failures:
+        console.print(Text(f"{safe(failure.reference)}: {safe(failure.message)}"))
+        console.print(Text(f"  hint: {safe(failure.hint)}" if failure.hint else "", style="dim"))
+
+
+def _facts(report: Inspection) -> list[tuple[str, str]]:
+    facts = []
+    total, active, compute = report.total_parameters, report.active_parameters, report.active_compute_parameters
+    if total is not None:
+        facts.append(("total", _exact(total, report.total_parameters_basis, report.total_parameters_reason)))
+    if active is not None:
+        facts.append(("active", _exact(active, report.active_parameters_basis, report.active_parameters_reason)))
+    elif report.active_parameters_reason:
+        facts.append(("active", f"unknown: {safe(report.active_parameters_reason)}"))
+    if compute is not None and compute != active:
+        facts.append(("active compute", f"{format_integer(compute)} (one row of the input embedding is read, not all)"))
+    if report.experts is not None and report.experts.moe_layers:
+        facts.append(("experts", _experts(report.experts)))
+    if report.size_class.by_total is not None:
+        facts.append(("size class", _size_class(report)))
+    if report.weights_bytes is not None:
+        basis = _BASIS_MARK[report.weights_bytes_basis]
+        facts.append(("weights", f"{format_bytes(report.weights_bytes)}{basis} {_storage(report)}"))
+    facts.append(("read from", _origin(report)))
+    facts.extend(("also there", safe(other)) for other in report.alternatives)
+    return facts
+
+
+def _origin(report: Inspection) -> str:
+    commit = f" at {report.commit[:12]}" if report.commit else ""
+    kind = f", {safe(report.model_type, 40)}" if report.model_type else ""
+    packing = f", {safe(report.quantization, 40)}" if report.quantization else ""
+    return f"{report.format}{commit}{kind}{packing}"
+
+
+def _exact(count: int, basis: str, reason: str) -> str:
+    return f"{format_integer(count)} ({basis}{': ' + safe(reason) if reason else ''})"
+
+
+def _experts(experts: Experts) -> str:
+    layers = plural(experts.moe_layers, "layer")
+    count = experts.routed_experts or 0
+    held = f"up to {count}" if experts.routed_experts_per_layer else str(count)
+    if experts.experts_per_token is not None:
+        text = f"{experts.experts_per_token} of {held} per token in {layers}"
+    elif experts.experts_per_token_per_layer:
+        numbers = experts.experts_per_token_per_layer
+        text = f"{min(numbers)} to {max(numbers)} of {held} per token in {layers}"
+    else:
+        text = f"{held} in {layers}; how many a token uses is unknown ({safe(experts.reason)})"
+    if experts.zero_compute_experts:
+        text += f", {experts.zero_compute_experts} more without weights"
+    if experts.shared_experts:
+        text += f", plus {experts.shared_experts} shared"
+    return text
+
+
+def _size_class(report: Inspection) -> str:
+    pair = report.size_class
+    if pair.by_total is None:
+        return "unknown"
+    if pair.by_active is None or pair.by_active == pair.by_total:
+        return f"{label(pair.by_total)}" + (" by total" if pair.by_active is None else "")
+    return f"{label(pair.by_active)} by active (speed, cost), {label(pair.by_total)} by total (memory)"
+
+
+def _storage(report: Inspection) -> str:
+    size = report.weights_bytes or 0
+    if not report.storage or not size:
+        return ""
+    rows = [row for row in report.storage if row.bytes * 1000 >= size][:4]
+    if len(rows) == 1:
+        return f"as {safe(rows[0].storage)}"
+    return "as " + ", ".join(f"{safe(row.storage)} {format_percent(row.bytes / size, 0)}" for row in rows)
+
+
+def _parts(report: Inspection, console: Console) -> object:
+    unicode = is_unicode(console)
+    total = sum(component.total_parameters for component in report.components) or 1
+    active = sum(component.active_parameters or 0 for component in report.components)
+    width = 10 if console.width < 100 else 16
+    rows = []
+    for part in report.components:
+        share = part.total_parameters / total
+        row = [
+            safe(_TITLES.get(part.name, part.name), 24),
+            format_count(part.total_parameters),
+            format_percent(share),
+            bar(share, width, unicode=unicode),
+        ]
+        if active:
+            if part.active_parameters is None:
+                row += ["unknown", "", ""]
+            else:
+                of_active = part.active_parameters / active
+                row += [
+                    format_count(part.active_parameters) if part.active_parameters else "-",
+                    format_percent(of_active) if part.active_parameters else "",
+                    bar(of_active, width, unicode=unicode, style="green") if part.active_parameters else "",
+                ]
+        rows.append(row)
+    columns = [("part", "left!"), ("total", "right!"), ("", "right!"), ("", "left!")]
+    if active:
+        columns += [("active", "right!"), ("", "right!"), ("", "left!")]
+    return table(columns, rows)
+
+
+def _cost(report: Inspection) -> str:
+    reading = report.reading
+    if not reading.files:
+        return "no headers were read"
+    checked = f", checked by {reading.verified_by}" if reading.verified_by else ""
+    requests = f"{plural(reading.requests, 'request')}, {format_bytes(reading.bytes)}; " if reading.requests else ""
+    whole = "" if reading.complete else "; incomplete"
+    return f"Read the headers of {plural(reading.files, 'file')} ({requests}no weights{checked}){whole}"
