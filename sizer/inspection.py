@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sizer.anatomy.estimate import Estimate, estimate_from_bytes, estimate_from_config
 from sizer.anatomy.parameters import Anatomy, Component, Experts, analyse
+from sizer.catalog.claims import Claim, Statements, reconcile
+from sizer.catalog.measure import counts_of
+from sizer.catalog.models import load_catalog
 from sizer.notices import Notice
 from sizer.quantization.interface import Unpacked
 from sizer.quantization.unpack import unpack
@@ -80,6 +84,8 @@ class Inspection:
     weights_bytes_basis: str
     storage: tuple[Storage, ...]
     size_class: ClassPair
+    claims: tuple[Claim, ...]
+    """What the Hub, the index, the name, the catalog and the vendor say, each beside the count."""
     base_model: str | None
     """For an adapter: the model that it belongs to."""
     alternatives: tuple[str, ...]
@@ -153,6 +159,7 @@ def inspect_checkpoint(checkpoint: Checkpoint, parts: tuple[PartAnatomy, ...] | 
         weights_bytes_basis="unknown" if not has_bytes else "counted" if parts else "declared",
         storage=_storage(parts),
         size_class=classify_pair(counts.active, counts.total),
+        claims=_claims(checkpoint, parts, counts),
         base_model=checkpoint.base_model,
         alternatives=checkpoint.alternatives,
         warnings=_warnings(checkpoint, parts),
@@ -317,6 +324,33 @@ def _warnings(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> tuple[Not
             )
         )
     return tuple(dict.fromkeys(found))
+
+
+def _claims(checkpoint: Checkpoint, parts: Sequence[PartAnatomy], counts: _Counts) -> tuple[Claim, ...]:
+    """The claims about a whole model; none about adapters and pipelines, whose claims mean other things."""
+    if len(parts) != 1 or counts.total is None or checkpoint.format not in ("safetensors", "gguf"):
+        return ()
+    part = parts[0].part
+    stored = (tensor for header in part.headers for tensor in header.tensors)
+    index: dict[str, Any] = next((doc for name, doc in part.documents.items() if name.endswith(".index.json")), {})
+    own = next((header.metadata for header in part.headers if "total_parameters" in header.metadata), {})
+    stated = Statements(
+        repository=checkpoint.repository if "/" in checkpoint.repository else "",
+        hub_total=checkpoint.hub.total_parameters if checkpoint.hub else None,
+        index_total_parameters=_integer(index.get("total_parameters", own.get("total_parameters"))),
+        index_total_size=_integer(index.get("total_size")),
+        entry=next((entry for entry in load_catalog() if entry.id == checkpoint.repository), None),
+    )
+    return reconcile(counts_of(parts[0].anatomy, stored), stated)
+
+
+def _integer(value: object) -> int | None:
+    """A whole number that a document states, as number or as text; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10**18:
+        return None
+    return int(value) if value == int(value) else None
 
 
 def _is_diffusion(checkpoint: Checkpoint) -> bool:

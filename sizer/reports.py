@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sizer.inspection import Inspection, Inspections
 from sizer.catalog.listing import CatalogDetail, CatalogList
 from sizer.catalog.verify import Verification
 from sizer.decision.cases import CasesReport
@@ -19,6 +20,7 @@ __all__ = ["REPORTS"]
 
 # command: the type of its `report`
 REPORTS: dict[str, Any] = {
+    "inspect": Inspection | Inspections,
     "catalog": CatalogList | CatalogDetail | Verification,
     "recommend": Recommendation,
     "evidence": EvidenceReport,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from sizer.anatomy.parameters import Experts
+from sizer.catalog.claims import Claim
 from sizer.inspection import Inspection, Inspections
 from sizer.render.terminal import bar, heading, is_unicode, key_values, safe, table
 from sizer.sizing.size_class import label
@@ -19,7 +22,7 @@ _TITLES = {
     "input_embedding": "input embedding", "lookup_tables": "lookup tables", "mixer": "attention / mixer",
     "dense_ffn": "dense FFN", "router": "router", "shared_experts": "shared experts",
     "routed_experts": "routed experts", "norms": "norms", "output_head": "output head",
-    "mtp": "extra prediction (MTP)", "vision": "vision", "audio": "audio", "projector": "projector",
+    "mtp": "extra layers (MTP)", "vision": "vision", "audio": "audio", "projector": "projector",
     "adapter": "adapter", "other": "other",
 }  # fmt: skip
 
@@ -59,6 +62,9 @@ def show(report: Inspection, console: Console) -> None:
     if report.components:
         console.print()
         console.print(_parts(report, console))
+    if report.claims:
+        console.print()
+        console.print(_claims(report.claims))
     if report.warnings:
         console.print()
         console.print(heading("Warnings"))
@@ -167,12 +173,14 @@ def _parts(report: Inspection, console: Console) -> object:
     unicode = is_unicode(console)
     total = sum(component.total_parameters for component in report.components) or 1
     active = sum(component.active_parameters or 0 for component in report.components)
-    width = 10 if console.width < 100 else 16
+    titles = {part.name: safe(_TITLES.get(part.name, part.name), 24) for part in report.components}
+    fixed = max(map(len, titles.values())) + (44 if active else 26)  # the other columns and the gaps between them
+    width = max(3, min(16, (console.width - fixed) // (2 if active else 1)))
     rows = []
     for part in report.components:
         share = part.total_parameters / total
         row = [
-            safe(_TITLES.get(part.name, part.name), 24),
+            titles[part.name],
             format_count(part.total_parameters),
             format_percent(share),
             bar(share, width, unicode=unicode),
@@ -192,6 +200,30 @@ def _parts(report: Inspection, console: Console) -> object:
     if active:
         columns += [("active", "right!"), ("", "right!"), ("", "left!")]
     return table(columns, rows)
+
+
+def _claims(claims: Sequence[Claim]) -> object:
+    rows = []
+    for claim in claims:
+        format_ = format_bytes if claim.kind == "bytes" else format_count
+        kind = claim.kind.replace("_", " ")
+        counted = "not counted" if claim.counted is None else format_(claim.counted)
+        rows.append((claim.source, f"{format_(claim.claimed)} {kind}", counted, _outcome(claim)))
+    return table([("claim", "left!"), ("says", "right!"), ("counted", "right!"), ("", "left")], rows)
+
+
+def _outcome(claim: Claim) -> str:
+    """Whether a claim fits, in which convention, and why not."""
+    if claim.agrees is None:
+        return "not compared"
+    if claim.agrees:
+        told = claim.convention if claim.kind == "active" and len(claim.conventions) == 1 else ""
+        said = claim.reason or (told and f"with {told}")
+        return f"fits: {said}" if said else "fits"
+    format_ = format_bytes if claim.kind == "bytes" else format_count
+    difference = claim.difference or 0
+    sign = "+" if difference > 0 else "-"
+    return f"off by {sign}{format_(abs(difference))}" + (f": {claim.reason}" if claim.reason else "")
 
 
 def _cost(report: Inspection) -> str:
