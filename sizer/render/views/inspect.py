@@ -64,7 +64,7 @@ def show(report: Inspection, console: Console) -> None:
         console.print(_parts(report, console))
     if report.claims:
         console.print()
-        console.print(_claims(report.claims))
+        _show_claims(report.claims, console)
     if report.warnings:
         console.print()
         console.print(heading("Warnings"))
@@ -170,46 +170,46 @@ def _storage(report: Inspection) -> str:
 
 
 def _parts(report: Inspection, console: Console) -> object:
-    unicode = is_unicode(console)
-    total = sum(component.total_parameters for component in report.components) or 1
-    active = sum(component.active_parameters or 0 for component in report.components)
+    """One row a component: total and active, with shares and bars as far as the width allows."""
     titles = {part.name: safe(_TITLES.get(part.name, part.name), 24) for part in report.components}
+    total = sum(part.total_parameters for part in report.components) or 1
+    active = sum(part.active_parameters or 0 for part in report.components)
     fixed = max(map(len, titles.values())) + (44 if active else 26)  # the other columns and the gaps between them
-    width = max(3, min(16, (console.width - fixed) // (2 if active else 1)))
+    width = min(16, (console.width - fixed) // (2 if active else 1))
+    unicode = is_unicode(console)
     rows = []
     for part in report.components:
-        share = part.total_parameters / total
-        row = [
-            titles[part.name],
-            format_count(part.total_parameters),
-            format_percent(share),
-            bar(share, width, unicode=unicode),
-        ]
+        row = [titles[part.name], *_share_cells(part.total_parameters, total, width, unicode, "cyan")]
         if active:
-            if part.active_parameters is None:
-                row += ["unknown", "", ""]
-            else:
-                of_active = part.active_parameters / active
-                row += [
-                    format_count(part.active_parameters) if part.active_parameters else "-",
-                    format_percent(of_active) if part.active_parameters else "",
-                    bar(of_active, width, unicode=unicode, style="green") if part.active_parameters else "",
-                ]
+            row += _share_cells(part.active_parameters, active, width, unicode, "green")
         rows.append(row)
-    columns = [("part", "left!"), ("total", "right!"), ("", "right!"), ("", "left!")]
-    if active:
-        columns += [("active", "right!"), ("", "right!"), ("", "left!")]
-    return table(columns, rows)
+    cells = [("", "right!"), ("", "left!")][: len(_share_cells(1, 1, width, unicode, "")) - 1]
+    columns = [("part", "left!"), ("total", "right!"), *cells]
+    return table([*columns, ("active", "right!"), *cells] if active else columns, rows)
 
 
-def _claims(claims: Sequence[Claim]) -> object:
+def _share_cells(count: int | None, whole: int, width: int, unicode: bool, style: str) -> list[str | Text]:
+    """A count, its share and a bar; on a narrow screen (no room for a bar) the count alone."""
+    shown = "unknown" if count is None else format_count(count) if count else "-"
+    if width < 3:
+        return [shown]
+    if not count:
+        return [shown, "", ""]
+    return [shown, format_percent(count / whole), bar(count / whole, width, unicode=unicode, style=style)]
+
+
+def _show_claims(claims: Sequence[Claim], console: Console) -> None:
     rows = []
     for claim in claims:
         format_ = format_bytes if claim.kind == "bytes" else format_count
-        kind = claim.kind.replace("_", " ")
+        said = f"{format_(claim.claimed)} {claim.kind.replace('_', ' ')}"
         counted = "not counted" if claim.counted is None else format_(claim.counted)
-        rows.append((claim.source, f"{format_(claim.claimed)} {kind}", counted, _outcome(claim)))
-    return table([("claim", "left!"), ("says", "right!"), ("counted", "right!"), ("", "left")], rows)
+        rows.append((claim.source, said, counted, _outcome(claim)))
+    if console.width >= 60:
+        console.print(table([("claim", "left!"), ("says", "right!"), ("counted", "right!"), ("", "left")], rows))
+    else:
+        for source, said, counted, outcome in rows:
+            console.print(Text(f"{source} says {said}, counted {counted}: {outcome}"))
 
 
 def _outcome(claim: Claim) -> str:
