@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from sizer.cli.output import emit, note
 from sizer.errors import SizerError, UsageError
 
 if TYPE_CHECKING:
-    from sizer.api import ReadSettings
+    from sizer.api import ReadingSettings
     from sizer.inspection import Inspection
     from sizer.sources.interface import Checkpoint
 
@@ -38,20 +39,20 @@ def inspect(
     timeout: Annotated[float, typer.Option(min=1, max=3600, help="Seconds for everything together.")] = 60.0,
 ) -> None:
     """Count total and active parameters of a model from its headers; no weights are read."""
-    from sizer.api import ReadSettings
+    from sizer.api import ReadingSettings
 
     if save_headers is not None and len(references) > 1:
         raise UsageError(
             "--save-headers takes one reference", code="usage.save_headers", hint="run once for each reference"
         )
-    settings = ReadSettings(path=path, offline=offline, use_cache=not no_cache, timeout_seconds=timeout)
+    settings = ReadingSettings(path=path, offline=offline, use_cache=not no_cache, timeout_seconds=timeout)
     if len(references) == 1:
         _one(references[0], settings, as_json, save_headers)
     else:
         _many(references, settings, as_json)
 
 
-def _one(reference: str, settings: ReadSettings, as_json: bool, save_headers: Path | None) -> None:
+def _one(reference: str, settings: ReadingSettings, as_json: bool, save_headers: Path | None) -> None:
     from sizer.inspection import inspect_checkpoint
     from sizer.render.views import inspect as view
 
@@ -67,7 +68,7 @@ def _one(reference: str, settings: ReadSettings, as_json: bool, save_headers: Pa
         raise typer.Exit(_incomplete_code(report))
 
 
-def _many(references: list[str], settings: ReadSettings, as_json: bool) -> None:
+def _many(references: list[str], settings: ReadingSettings, as_json: bool) -> None:
     from sizer.inspection import Failure, Inspections, inspect_checkpoint
     from sizer.render.views import inspect as view
 
@@ -88,12 +89,12 @@ def _many(references: list[str], settings: ReadSettings, as_json: bool) -> None:
     raise typer.Exit(code)
 
 
-def _read(reference: str, settings: ReadSettings) -> Checkpoint:
+def _read(reference: str, settings: ReadingSettings) -> Checkpoint:
     from sizer.api import read
     from sizer.cli.progress import progress
 
     with progress(f"reading headers of {reference}") as update:
-        return read(reference, settings, update)
+        return read(reference, dataclasses.replace(settings, progress=update))
 
 
 def _incomplete_code(report: Inspection) -> int:
