@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sizer.inspection import Inspection, Inspections
 from sizer.catalog.listing import CatalogDetail, CatalogList
 from sizer.catalog.verify import Verification
+from sizer.inspection import Inspection, Inspections
 from sizer.decision.cases import CasesReport
 from sizer.decision.evidence import EvidenceReport
 from sizer.decision.recommend import Recommendation
