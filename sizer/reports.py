@@ -9,10 +9,10 @@ from typing import Any
 
 from sizer.catalog.listing import CatalogDetail, CatalogList
 from sizer.catalog.verify import Verification
-from sizer.inspection import Inspection, Inspections
 from sizer.decision.cases import CasesReport
 from sizer.decision.evidence import EvidenceReport
 from sizer.decision.recommend import Recommendation
+from sizer.inspection import Inspection, Inspections
 from sizer.routing.calibration.report import CalibrationReport
 from sizer.routing.simulate import RouteReport
 
