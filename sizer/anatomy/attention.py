@@ -50,7 +50,9 @@ class AttentionSpec:
     context_tokens: int | None
     """The longest context that config.json claims."""
     element_bytes: int
-    """Bytes of one element of the model's own dtype: what a cache of dtype `auto` uses."""
+    """Bytes of one element of the model's own dtype: convolution states are held in it."""
+    cache_element_bytes: int
+    """Bytes of one element of a cache of dtype `auto`: the model's own, or 1 where its quantisation says so."""
     hidden_size: int | None
     vocabulary_size: int | None
     basis: str
@@ -86,7 +88,8 @@ def describe_attention(
     common: dict[str, Any] = {
         "form": form,
         "context_tokens": settings.integer(*_CONTEXT_KEYS, minimum=1),
-        "element_bytes": _element_bytes(settings, placed),
+        "element_bytes": (width := _element_bytes(settings, placed)),
+        "cache_element_bytes": 1 if settings.raw("quantization_config.kv_cache_scheme.num_bits") == 8 else width,
         "hidden_size": hidden or seen.hidden_size,
         "vocabulary_size": settings.integer("vocab_size", "n_vocab", "padded_vocab_size", minimum=1),
         "basis": "counted" if seen.layers else "declared",

@@ -279,6 +279,7 @@ _RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("full_attention_interval",), _interval("full_attention_interval", hit="full", miss="linear")),
     (("layer_group_size",), _interval("layer_group_size", hit="full", miss="linear")),
     (("attn_layer_period",), _interval("attn_layer_period", hit="full", miss="linear", offset_key="attn_layer_offset")),
+    (("cross_attention_layers",), _listed("cross_attention_layers", hit="cross", miss="full")),
     (("attn_layer_indices",), _listed("attn_layer_indices", hit="full", miss="linear")),
     (("full_attn_idxs",), _listed("full_attn_idxs", hit="full", miss="linear")),
     (

@@ -31,6 +31,7 @@ __all__ = [
 HEADS_KEYS = (
     "num_attention_heads", "n_head", "n_heads", "num_heads", "num_query_heads", "decoder_attention_heads",
     "encoder_attention_heads",
+    "attention_heads",
 )  # fmt: skip
 KV_HEADS_KEYS = (
     "num_key_value_heads", "num_kv_heads", "n_kv_heads", "n_head_kv", "attn_config.kv_n_heads",
@@ -216,6 +217,8 @@ def from_config(kind: str, layer: int, settings: Settings) -> tuple[Mixer, ...]:
         kind=_named(heads, kv_heads), heads=heads, kv_heads=kv_heads, key_dim=dim, value_dim=value_dim,
         elements_per_token=elements,
     )  # fmt: skip
+    if kind == "cross":
+        return (replace(attention, kind="cross", source_tokens=settings.integer(*SOURCE_LENGTH_KEYS)),)
     kept: tuple[Mixer, ...] = (attention,)
     if kind in ("hybrid", "hybrid_sliding"):
         kept = (*kept, _state_from_config(settings))

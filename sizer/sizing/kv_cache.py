@@ -65,7 +65,7 @@ def parse_cache_dtype(text: str) -> str:
 
 def element_bytes(spec: AttentionSpec, cache_dtype: str) -> Fraction:
     """Bytes of one element of the cache; `auto` is the model's own dtype."""
-    return Fraction(spec.element_bytes) if cache_dtype == "auto" else CACHE_DTYPES[cache_dtype]
+    return Fraction(spec.cache_element_bytes) if cache_dtype == "auto" else CACHE_DTYPES[cache_dtype]
 
 
 def kv_cache_bytes_per_token(spec: AttentionSpec, cache_dtype: str = "auto") -> int:

@@ -18,11 +18,25 @@ DEFAULT_CONTEXT = 8_192
 # The overhead range. Activations: about 16 vectors of the hidden size live at once in a layer (residual, norm,
 # queries, keys, values, attention output, two to three feed-forward widths), 2 bytes each, for as many tokens as
 # are computed at once: 512 (llama.cpp's micro-batch) to 8,192 (vLLM's max_num_batched_tokens). Logits: one
-# float32 vocabulary row a sequence, up to four copies while sampling. Runtime: device context, kernels, allocator.
+# float32 vocabulary row a sequence, up to four copies while sampling. Runtime: device context, kernels, recorded
+# graphs, allocator; a server records more of them (vLLM issue 7553: 2.5 GB) than a local program.
 _LIVE_VECTORS = 16
-_CHUNK_TOKENS = (512, 8_192)
-_LOGIT_COPIES = (1, 4)
-_RUNTIME_BYTES = (300_000_000, 1_500_000_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Runtime:
+    """Lowest and highest of what a kind of program takes beside weights and caches."""
+
+    bytes: tuple[int, int]
+    chunk_tokens: tuple[int, int]
+    logit_copies: tuple[int, int]
+
+
+_RUNTIMES = {
+    "server": _Runtime(bytes=(300_000_000, 2_500_000_000), chunk_tokens=(2_048, 8_192), logit_copies=(1, 4)),
+    "local": _Runtime(bytes=(100_000_000, 800_000_000), chunk_tokens=(512, 2_048), logit_copies=(1, 2)),
+    "any": _Runtime(bytes=(100_000_000, 2_500_000_000), chunk_tokens=(512, 8_192), logit_copies=(1, 4)),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,15 +144,19 @@ def estimate_memory(
     )
 
 
-def estimate_overhead(spec: AttentionSpec, sequences: int = 1) -> tuple[int, int] | None:
-    """Lowest and highest overhead in bytes; None where the hidden size is not known."""
+def estimate_overhead(spec: AttentionSpec, sequences: int = 1, runtime: str = "any") -> tuple[int, int] | None:
+    """Lowest and highest overhead in bytes on one device; None where the hidden size is not known.
+
+    `runtime` is `server` (vLLM, SGLang), `local` (llama.cpp, MLX, ExecuTorch) or `any` of them.
+    """
     if spec.hidden_size is None:
         return None
+    kind = _RUNTIMES[runtime]
     per_token = _LIVE_VECTORS * spec.hidden_size * 2
     logits = 4 * (spec.vocabulary_size or 0) * sequences
     low, high = (
-        runtime + tokens * per_token + copies * logits
-        for runtime, tokens, copies in zip(_RUNTIME_BYTES, _CHUNK_TOKENS, _LOGIT_COPIES, strict=True)
+        base + tokens * per_token + copies * logits
+        for base, tokens, copies in zip(kind.bytes, kind.chunk_tokens, kind.logit_copies, strict=True)
     )
     return low, high
 
@@ -177,7 +195,7 @@ def _context(spec: AttentionSpec, asked: int | None) -> tuple[int, str]:
 def _resolved(spec: AttentionSpec, cache_dtype: str) -> str:
     if cache_dtype != "auto":
         return cache_dtype
-    return {4: "fp32", 2: "bf16"}.get(spec.element_bytes, "bf16")
+    return {4: "fp32", 2: "bf16", 1: "fp8"}[spec.cache_element_bytes]
 
 
 def _rows(spec: AttentionSpec, context: int, cache_dtype: str, sequences: int) -> Iterable[LayerCache]:

@@ -1,0 +1,96 @@
+"""Published decode speeds against the ranges of `sizer.sizing.speed`: the table of `docs/concepts/speed.md`.
+
+python benchmarks/speed.py
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from sizer.anatomy.attention import AttentionSpec
+from sizer.sizing.hardware import find_device
+from sizer.sizing.speed import Decode, Reads, estimate_decode
+from sizer.tables import convert, load_yaml
+
+TABLE = Path(__file__).with_name("measurements.yaml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    id: str
+    layers: int
+    weights_read_bytes: int
+    derived: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    device: str
+    model: str
+    tokens_per_second: float
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    models: tuple[Model, ...]
+    sources: tuple[Source, ...]
+    measurements: tuple[Measurement, ...]
+
+
+def load() -> Table:
+    """The measurements with their models and sources."""
+    return convert(load_yaml(TABLE), Table, where=str(TABLE))
+
+
+def decode_of(model: Model, device: str) -> Decode:
+    """The estimate for one sequence with an empty cache."""
+    reads = Reads(
+        fixed_bytes=model.weights_read_bytes, routed_bytes=0, experts=None, experts_per_token=None, layers=model.layers,
+        active_parameters=0, routed_parameters=0, compute_bits=16,
+    )  # fmt: skip
+    spec = AttentionSpec(
+        form="decoder", layers=model.layers, groups=(), context_tokens=None, element_bytes=2,
+        cache_element_bytes=2, hidden_size=None, vocabulary_size=None, basis="declared",
+    )  # fmt: skip
+    decode = estimate_decode(reads, spec, find_device(device))
+    assert decode is not None
+    return decode
+
+
+def rows(table: Table) -> list[str]:
+    """One Markdown row a measurement, by device."""
+    models = {model.id: model for model in table.models}
+    out = []
+    for item in sorted(table.measurements, key=lambda item: (item.device, item.model)):
+        decode = decode_of(models[item.model], item.device)
+        low, high = decode.expected_tokens_per_second
+        inside = "yes" if low <= item.tokens_per_second <= high else "**no**"
+        share = item.tokens_per_second / decode.ceiling_tokens_per_second
+        out.append(
+            f"| {item.device} | {item.model} | {item.tokens_per_second:.1f} | {decode.ceiling_tokens_per_second:.1f} "
+            f"| {share:.0%} | {low:.1f} to {high:.1f} | {inside} | {item.source} |"
+        )
+    return out
+
+
+def inside(table: Table) -> tuple[int, int]:
+    """(measurements inside the expected range, all measurements)."""
+    found = [row for row in rows(table) if "**no**" not in row]
+    return len(found), len(table.measurements)
+
+
+if __name__ == "__main__":
+    table = load()
+    print("\n".join(rows(table)))
+    print("{} of {} inside".format(*inside(table)))

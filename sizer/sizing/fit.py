@@ -1,0 +1,201 @@
+"""Whether a model fits somewhere: resident bytes against memory, what is left, and what would still fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sizer.anatomy.attention import AttentionSpec
+from sizer.sizing import kv_cache
+from sizer.sizing.hardware import Device, Target, load_devices, parse_target
+from sizer.sizing.memory import Memory, estimate_overhead
+from sizer.sizing.speed import Reads, Speed, estimate_speed
+
+__all__ = ["Fit", "fit_on", "replication", "smallest_targets"]
+
+_MOST_TOKENS = 2**40
+# How many devices of a kind are looked at together: what one machine or one rack takes.
+_COUNTS = {"data-centre": (1, 2, 4, 8, 16, 32, 64), "workstation": (1, 2, 4), "consumer": (1, 2, 4)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """One model at one place."""
+
+    on: str
+    """What was asked: `2xh100`."""
+    name: str
+    devices: int
+    available_bytes: int
+    """What a program can have, over all devices."""
+    available_basis: str
+    """`declared`, `estimated` or `asked`."""
+    needed_bytes: tuple[int, int] | None
+    """Weights, cache, state and overhead there: lowest and highest."""
+    fits: str
+    """`yes` (the highest need fits), `tight` (only the lowest does), `no`, or `unknown`."""
+    left_bytes: tuple[int, int] | None
+    """What would be left: least and most; negative where it does not fit."""
+    longest_context_tokens: int | None
+    """The longest context of every sequence asked for that still fits with the highest overhead."""
+    longest_context_limit: str | None
+    """`memory`, or `model` where config.json's own maximum ends first."""
+    most_sequences: int | None
+    """The most sequences of the context asked for that still fit with the highest overhead."""
+    cache_copies: int
+    """How often devices that split a model each keep the same part of the cache, at most."""
+    usd_per_hour: tuple[Decimal, Decimal] | None
+    """What the devices cost to rent, where that is listed."""
+    price_source: str | None
+    speed: Speed | None
+    reason: str = ""
+    """Why a figure is null, where one is."""
+
+
+def fit_on(
+    target: Target,
+    spec: AttentionSpec,
+    memory: Memory,
+    reads: Reads | None = None,
+) -> Fit:
+    """The fit of a model whose memory was estimated, on a target. `reads` brings the speed with it."""
+    speed = None
+    if reads is not None or target.device is not None:
+        speed = estimate_speed(
+            reads, spec, target, sequences=memory.sequences, context_tokens=memory.context_tokens,
+            cache_dtype=memory.cache_dtype,
+        )  # fmt: skip
+    price = target.device.price if target.device else None
+    copies = replication(spec, target.devices)
+    overhead = _overhead(spec, memory.sequences, target)
+    needed = _needed(memory, overhead, copies)
+    common: dict[str, Any] = {
+        "on": target.asked,
+        "name": target.name,
+        "devices": target.devices,
+        "available_bytes": target.available_bytes,
+        "available_basis": target.available_basis,
+        "cache_copies": copies,
+        "usd_per_hour": None
+        if price is None
+        else (price.lowest_usd_per_hour * target.devices, price.highest_usd_per_hour * target.devices),
+        "price_source": None if price is None else f"{price.source}, {price.checked}",
+        "speed": speed,
+    }
+    if needed is None or overhead is None:
+        too_big = memory.weights_bytes is not None and memory.weights_bytes > target.available_bytes
+        return Fit(
+            needed_bytes=None, fits="no" if too_big else "unknown", left_bytes=None, longest_context_tokens=None,
+            longest_context_limit=None, most_sequences=None, reason=_why(memory, too_big=too_big), **common,
+        )  # fmt: skip
+    low, high = needed
+    context, limit = _longest_context(spec, memory, target, overhead, copies)
+    return Fit(
+        needed_bytes=needed,
+        fits="yes" if high <= target.available_bytes else "tight" if low <= target.available_bytes else "no",
+        left_bytes=(target.available_bytes - high, target.available_bytes - low),
+        longest_context_tokens=context,
+        longest_context_limit=limit,
+        most_sequences=_most_sequences(spec, memory, target, copies),
+        **common,
+    )
+
+
+def replication(spec: AttentionSpec, devices: int) -> int:
+    """How many copies of the cache tensor parallelism over `devices` keeps at most.
+
+    Heads are split over the devices; where there are more devices than KV heads each head is kept several times,
+    and a latent vector, which all heads share, is kept by every device.
+    Source: Megatron-LM, arXiv 1909.08053, section 3; vLLM, `num_kv_head_replicas`.
+    """
+    if devices == 1:
+        return 1
+    heads = [
+        1 if mixer.kind in ("latent", "compressed") else mixer.kv_heads or devices
+        for group in spec.groups
+        for mixer in group.mixers
+        if mixer.grows and not mixer.is_shared
+    ]
+    return max((-(-devices // count) for count in heads), default=1)
+
+
+def smallest_targets(
+    spec: AttentionSpec, memory: Memory, reads: Reads | None = None, *, limit: int = 6
+) -> tuple[Fit, ...]:
+    """The smallest place of each kind that holds the model: fewest devices, then least memory."""
+    found: list[Fit] = []
+    by_kind: dict[str, list[Device]] = {}
+    for device in sorted(load_devices(), key=lambda device: device.available_bytes):
+        by_kind.setdefault(device.kind, []).append(device)
+    for kind, devices in by_kind.items():
+        counts = _COUNTS.get(kind, (1,))
+        fits = (
+            fit_on(parse_target(f"{count}x{device.key}"), spec, memory, reads) for count in counts for device in devices
+        )
+        if first := next((fit for fit in fits if fit.fits == "yes"), None):
+            found.append(first)
+    found.sort(key=lambda fit: (fit.devices, fit.available_bytes))
+    return tuple(found[:limit])
+
+
+def _overhead(spec: AttentionSpec, sequences: int, target: Target) -> tuple[int, int] | None:
+    """Overhead over all devices, for the programs that run on such devices."""
+    kind = target.device.kind if target.device is not None else "any"
+    runtime = "server" if kind == "data-centre" else "local" if kind in ("apple", "phone", "edge", "cpu") else "any"
+    one = estimate_overhead(spec, sequences, runtime)
+    return None if one is None else (one[0] * target.devices, one[1] * target.devices)
+
+
+def _needed(memory: Memory, overhead: tuple[int, int] | None, copies: int) -> tuple[int, int] | None:
+    if memory.weights_bytes is None or memory.kv_cache_bytes is None or memory.state_bytes is None:
+        return None
+    if overhead is None:
+        return None
+    base = memory.weights_bytes + memory.state_bytes
+    return base + memory.kv_cache_bytes + overhead[0], base + memory.kv_cache_bytes * copies + overhead[1]
+
+
+def _longest_context(
+    spec: AttentionSpec, memory: Memory, target: Target, overhead: tuple[int, int], copies: int
+) -> tuple[int | None, str | None]:
+    free = target.available_bytes - (memory.weights_bytes or 0) - (memory.state_bytes or 0) - overhead[1]
+    if free < 0:
+        return 0, "memory"
+    most = _largest(
+        lambda tokens: copies * kv_cache.kv_cache_bytes(spec, tokens, memory.cache_dtype, memory.sequences) <= free
+    )
+    if spec.context_tokens is not None and most >= spec.context_tokens:
+        return spec.context_tokens, "model"
+    return (None, None) if most >= _MOST_TOKENS else (most, "memory")
+
+
+def _most_sequences(spec: AttentionSpec, memory: Memory, target: Target, copies: int) -> int:
+    def fits(sequences: int) -> bool:
+        overhead = _overhead(spec, sequences, target)
+        cache = kv_cache.kv_cache_bytes(spec, memory.context_tokens, memory.cache_dtype, sequences)
+        state = kv_cache.state_bytes(spec, sequences)
+        extra = overhead[1] if overhead else 0
+        return (memory.weights_bytes or 0) + cache * copies + state + extra <= target.available_bytes
+
+    return _largest(fits)
+
+
+def _largest(holds: Callable[[int], bool]) -> int:
+    """The largest number up to `_MOST_TOKENS` for which a condition that only gets harder holds; 0 if none."""
+    low, high = 0, 1
+    while high < _MOST_TOKENS and holds(high):
+        low, high = high, high * 2
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def _why(memory: Memory, *, too_big: bool) -> str:
+    if memory.weights_bytes is None:
+        return "the bytes of the weights are not known"
+    if too_big:
+        return "the weights alone are larger"
+    return memory.reason or "the overhead is not known"

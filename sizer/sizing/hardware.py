@@ -1,0 +1,221 @@
+"""Devices: what `data/hardware.yaml` knows, and what a user means by `2xh100`, `rtx-4090` or `memory=24GB`."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal
+
+from sizer.errors import InternalError, UsageError
+from sizer.tables import load_table
+from sizer.units import format_bytes, parse_bytes
+
+__all__ = ["Device", "Price", "Target", "device_problems", "find_device", "load_devices", "parse_target"]
+
+ASSUMED_USABLE = Decimal("0.96")
+"""Share of a device's memory that a program can have, where nobody measured it: the measured accelerators of the
+table leave 94 to 99 % (error correction, driver, display)."""
+PHONE_USABLE = Decimal("0.60")
+"""The same for a phone: the system and other apps keep the rest."""
+MAX_DEVICES = 1_024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What an hour of one device costs, where it is rented."""
+
+    lowest_usd_per_hour: Decimal
+    highest_usd_per_hour: Decimal
+    source: str
+    checked: datetime.date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """One kind of accelerator, computer or phone."""
+
+    key: str
+    """What `--on` takes: `rtx-4090`."""
+    name: str
+    kind: Literal["data-centre", "workstation", "consumer", "apple", "phone", "edge", "cpu"]
+    memory_bytes: int
+    """What the name promises, in units of 2**30."""
+    bandwidth_bytes_per_second: int
+    source: str
+    """The document that states memory, bandwidth and rates."""
+    checked: datetime.date
+    aliases: tuple[str, ...] = ()
+    usable_bytes: int | None = None
+    """What a program can have, where somebody measured it."""
+    usable_source: str | None = None
+    fp32_flops: int | None = None
+    """Dense floating-point operations per second; null where not published."""
+    bf16_flops: int | None = None
+    fp8_flops: int | None = None
+    fp4_flops: int | None = None
+    int8_ops: int | None = None
+    link_bytes_per_second: int | None = None
+    """Bandwidth to the other devices of a node, both directions; null where there is no such link."""
+    price: Price | None = None
+    also: str | None = None
+    """A second listing that agrees."""
+
+    @property
+    def available_bytes(self) -> int:
+        """What a program can have: measured, else an assumed share of the memory."""
+        if self.usable_bytes is not None:
+            return self.usable_bytes
+        share = PHONE_USABLE if self.kind == "phone" else ASSUMED_USABLE
+        return int(self.memory_bytes * share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where a model is to run: one or several devices, or an amount of memory."""
+
+    asked: str
+    """What the user wrote."""
+    name: str
+    """For people: `2 x NVIDIA H100 SXM 80 GB`, `24.00 GB of memory`."""
+    devices: int
+    device: Device | None
+    """Null where only an amount of memory was given."""
+    available_bytes: int
+    """What a program can have, over all devices."""
+    available_basis: str
+    """`declared` (measured and cited), `estimated` (an assumed share) or `asked`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    devices: tuple[Device, ...]
+
+
+@functools.cache
+def load_devices() -> tuple[Device, ...]:
+    """All devices, sorted by key. Raises InternalError where the shipped table is broken."""
+    table: _Table = load_table("hardware.yaml", _Table)
+    if problems := device_problems(table.devices):
+        raise InternalError(f"the shipped table hardware.yaml is broken: {problems[0]}", code="internal.table")
+    return table.devices
+
+
+def device_problems(devices: Sequence[Device]) -> list[str]:
+    """What is wrong with a table of devices, one sentence each."""
+    found = []
+    names: set[str] = set()
+    for number, device in enumerate(devices):
+        for name in (device.key, *device.aliases):
+            if name in names:
+                found.append(f"`{name}` is used twice")
+            names.add(name)
+        if number and device.key < devices[number - 1].key:
+            found.append(f"`{device.key}` must come before `{devices[number - 1].key}`: rows are sorted by key")
+        if device.memory_bytes <= 0 or device.bandwidth_bytes_per_second <= 0:
+            found.append(f"`{device.key}`: memory and bandwidth must be positive")
+        if (device.usable_bytes is None) != (device.usable_source is None):
+            found.append(f"`{device.key}`: usable_bytes and usable_source go together")
+        if device.usable_bytes is not None and device.usable_bytes > device.memory_bytes * 1.07:
+            found.append(f"`{device.key}`: more is usable than there is")
+        if device.price is not None and device.price.lowest_usd_per_hour > device.price.highest_usd_per_hour:
+            found.append(f"`{device.key}`: the lowest price is above the highest")
+    return found
+
+
+def find_device(name: str) -> Device:
+    """The device with this key or alias; case, spaces and underscores do not matter. Raises UsageError."""
+    wanted = _key(name)
+    by_name = {alias: device for device in load_devices() for alias in (device.key, *device.aliases)}
+    if wanted in by_name:
+        return by_name[wanted]
+    close = difflib.get_close_matches(wanted, by_name, n=3, cutoff=0.5)
+    close = [key for key in by_name if wanted and wanted in key][:3] or close
+    raise UsageError(
+        f"--on: no device is called `{name}`",
+        code="usage.device",
+        because=f"none of the {len(load_devices())} devices of the table has that key",
+        hint=f"did you mean {' or '.join(f'`{key}`' for key in close)}?"
+        if close
+        else "give a device such as `h100` or `rtx-4090`, or an amount: `--on memory=24GB`",
+        details={"close_matches": close},
+    )
+
+
+_TARGET = re.compile(r"(?:(?P<count>[0-9]+)\s*[x*]\s*)?(?P<name>.+)", re.ASCII | re.IGNORECASE)
+
+
+def parse_target(text: str) -> Target:
+    """What `--on` means: `h100`, `2xh100`, `m4-max,memory=64GB`, `memory=24GB`, `memory=24GB,bandwidth=1TB`.
+
+    An amount of memory is taken as free for the model; a device's own memory less what it keeps for itself.
+    Raises UsageError.
+    """
+    match = _TARGET.fullmatch(text.strip())
+    name, *settings = (match["name"] if match else "").split(",")
+    count = int(match["count"]) if match and match["count"] else 1
+    if not name.strip() or not 1 <= count <= MAX_DEVICES:
+        raise _not_understood(text)
+    if "=" in name:
+        settings, device = [name, *settings], None
+    else:
+        device = find_device(name)
+    values = {}
+    for setting in settings:
+        key, found, value = setting.partition("=")
+        if not found or key.strip() not in ("memory", "bandwidth"):
+            raise _not_understood(text)
+        values[key.strip()] = parse_bytes(value.strip().removesuffix("/s"), name=f"--on {key.strip()}", minimum=1)
+    if device is None:
+        return _amount(text, count, values)
+    if (memory := values.get("memory")) is not None:
+        share = device.available_bytes / device.memory_bytes
+        scaled = int(memory * share) if device.usable_bytes is not None else None
+        device = replace(
+            device, memory_bytes=memory, usable_bytes=scaled, name=f"{device.name} ({format_bytes(memory)})"
+        )
+    if (bandwidth := values.get("bandwidth")) is not None:
+        device = replace(device, bandwidth_bytes_per_second=bandwidth)
+    return Target(
+        asked=text,
+        name=device.name if count == 1 else f"{count} x {device.name}",
+        devices=count,
+        device=device,
+        available_bytes=count * device.available_bytes,
+        available_basis="declared" if device.usable_bytes is not None else "estimated",
+    )
+
+
+def _amount(text: str, count: int, values: dict[str, int]) -> Target:
+    """A target that is an amount of memory, with a bandwidth where one is given."""
+    memory = values.get("memory")
+    if memory is None:
+        raise _not_understood(text)
+    device = None
+    if (bandwidth := values.get("bandwidth")) is not None:
+        device = Device(
+            key="asked", name="as asked", kind="cpu", memory_bytes=memory, bandwidth_bytes_per_second=bandwidth,
+            source="the command line", checked=datetime.date.min, usable_bytes=memory, usable_source="asked",
+        )  # fmt: skip
+    shown = f"{format_bytes(memory)} of memory"
+    return Target(
+        asked=text, name=shown if count == 1 else f"{count} x {shown}", devices=count, device=device,
+        available_bytes=count * memory, available_basis="asked",
+    )  # fmt: skip
+
+
+def _not_understood(text: str) -> UsageError:
+    return UsageError(
+        f"--on: `{text}` is not understood",
+        code="usage.device",
+        because="a device, a number of them, or an amount of memory is expected",
+        hint="write `h100`, `2xh100`, `m4-max,memory=64GB` or `memory=24GB`",
+    )
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_]+", "-", name.strip().lower())

@@ -1,0 +1,51 @@
+"""The speed ranges against published measurements, and the page that shows them."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def speed():
+    """`benchmarks/speed.py` as a module."""
+    spec = importlib.util.spec_from_file_location("benchmarks_speed", ROOT / "benchmarks" / "speed.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["benchmarks_speed"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_at_least_nine_of_ten_measurements_lie_in_the_expected_range(speed):
+    """Of the published measurements at least 90 % lie inside the range that was estimated for them."""
+    within, total = speed.inside(speed.load())
+    assert total >= 50
+    assert within >= 0.9 * total
+
+
+def test_no_measurement_passes_its_ceiling(speed):
+    """A roofline is a ceiling: nothing measured is faster."""
+    table = speed.load()
+    models = {model.id: model for model in table.models}
+    for item in table.measurements:
+        assert item.tokens_per_second < speed.decode_of(models[item.model], item.device).ceiling_tokens_per_second
+
+
+def test_every_measurement_names_a_known_source(speed):
+    """Each row's source stands in the list of sources, and each source is used."""
+    table = speed.load()
+    assert {item.source for item in table.measurements} == {source.id for source in table.sources}
+
+
+def test_the_page_shows_the_table(speed):
+    """`docs/concepts/speed.md` has every row as it is computed now."""
+    page = (ROOT / "docs" / "concepts" / "speed.md").read_text()
+    for row in speed.rows(speed.load()):
+        assert row in page

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+
+import pytest
+
+from sizer.errors import UsageError
+from sizer.sizing.hardware import device_problems, find_device, load_devices, parse_target
+
+GIB = 2**30
+
+
+def test_the_table_has_at_least_45_devices_of_every_kind():
+    """Data centre, workstation, consumer, Apple, phone, edge and CPU are all there."""
+    devices = load_devices()
+    assert len(devices) >= 45
+    assert {device.kind for device in devices} == {
+        "data-centre", "workstation", "consumer", "apple", "phone", "edge", "cpu",
+    }  # fmt: skip
+
+
+def test_the_table_holds_to_its_own_rules():
+    """No name twice, sorted, positive figures, a source behind every measured amount and every price."""
+    assert device_problems(load_devices()) == []
+
+
+def test_every_figure_has_a_source_and_a_date():
+    """A row, a usable amount and a price each say where and when they were read."""
+    for device in load_devices():
+        assert device.source
+        assert device.checked >= datetime.date(2026, 11, 1)
+        assert device.price is None or (device.price.source and device.price.checked.year >= 2026)
+
+
+def test_a_broken_row_is_found():
+    """A device listed twice, out of order or with more usable memory than it has is reported."""
+    one, two = load_devices()[:2]
+    assert any("used twice" in problem for problem in device_problems([one, one]))
+    assert any("sorted by key" in problem for problem in device_problems([two, one]))
+    broken = replace(one, usable_bytes=one.memory_bytes * 2, usable_source="x")
+    assert any("more is usable" in problem for problem in device_problems([broken]))
+
+
+@pytest.mark.parametrize(
+    ("text", "devices", "available"),
+    [
+        ("h100", 1, 81_559 * 2**20),
+        ("2xh100", 2, 2 * 81_559 * 2**20),
+        ("8 x H100", 8, 8 * 81_559 * 2**20),
+        ("RTX 4090", 1, 24_564 * 2**20),
+        ("memory=24GB", 1, 24_000_000_000),
+        ("2xmemory=24GiB", 2, 2 * 24 * GIB),
+        ("m4-max,memory=64GiB", 1, 48 * GIB),
+        ("t4", 1, int(16 * GIB * 0.96)),
+    ],
+)
+def test_targets(text, devices, available):
+    """A device, a number of them or an amount; measured memory first, else 96 % of it, Apple's GPU three quarters."""
+    target = parse_target(text)
+    assert (target.devices, target.available_bytes) == (devices, available)
+
+
+def test_bandwidth_can_be_given_with_an_amount():
+    """An unknown machine gets a speed when its bandwidth is given."""
+    target = parse_target("memory=96GB,bandwidth=1.2TB/s")
+    assert target.device is not None
+    assert target.device.bandwidth_bytes_per_second == 1_200_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("h900", "did you mean"),
+        ("0xh100", "write `h100`"),
+        ("", "write `h100`"),
+        ("memory=lots", "write --on memory"),
+        ("h100,colour=red", "write `h100`"),
+        ("bandwidth=1TB", "write `h100`"),
+        ("99999xh100", "write `h100`"),
+    ],
+)
+def test_bad_targets_say_what_to_write(text, hint):
+    """What is not a device or an amount is a usage error with the next thing to try."""
+    with pytest.raises(UsageError) as error:
+        parse_target(text)
+    assert hint in error.value.hint
+
+
+def test_aliases_name_the_same_device():
+    """`a100-80gb` is the A100 of 80 GB."""
+    assert find_device("A100_80GB").key == "a100"
