@@ -11,6 +11,7 @@ from sizer.catalog.listing import CatalogDetail, CatalogList
 from sizer.catalog.verify import Verification
 from sizer.decision.cases import CasesReport
 from sizer.decision.evidence import EvidenceReport
+from sizer.decision.policy import CheckReport
 from sizer.decision.recommend import Recommendation
 from sizer.inspection import Inspection, Inspections
 from sizer.routing.calibration.report import CalibrationReport
@@ -25,6 +26,7 @@ REPORTS: dict[str, Any] = {
     "recommend": Recommendation,
     "evidence": EvidenceReport,
     "cases": CasesReport,
+    "check": CheckReport,
     "route": RouteReport,
     "route calibrate": CalibrationReport,
 }

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "route": ("route", "What routing between a small and a large model costs and saves"),
     "recommend": ("recommend", "Go small, go big or route: nine answers and the models that fit"),
     "evidence": ("evidence", "Published comparisons of small and large models"),
+    "check": ("check", "A policy held against models, for continuous integration"),
     "cases": ("cases", "The rules replayed on published decisions"),
     "schema": ("schema", "The JSON Schema of each report"),
 }

@@ -14,7 +14,7 @@ app = command_app()
 
 @app.command()
 def evidence(
-    domain: Annotated[str, typer.Option("--domain", help="Only this kind of task or subject.")] = "",
+    domain: Annotated[str, typer.Option("--domain", metavar="DOMAIN", help="Only this kind of task or subject.")] = "",
     as_json: Json = False,
 ) -> None:
     """Print published comparisons of small and large models: who won, the source, the caveat."""

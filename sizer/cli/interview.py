@@ -15,10 +15,11 @@ __all__ = ["ask"]
 def ask(given: Given) -> Given:
     """What the user says, question by question, over what was given already. Raises typer.Abort on leaving."""
     from sizer.render.terminal import console
-    from sizer.render.views.interview import prompt_text, show
+    from sizer.render.views.interview import prompt_text, show, show_start
 
     screen = console(stderr=True)
     state = start(given)
+    show_start(screen)
     while state.phase not in ("done", "left"):
         show(state, screen)
         sys.stderr.write(prompt_text(state))

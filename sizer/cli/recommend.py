@@ -75,10 +75,12 @@ def _parameters() -> Iterator[inspect.Parameter]:
         yield _parameter(entry.id, Annotated[str | None, told], None)
     for number in numbers():
         stands = f" Stands for {number.stands_for.replace('_', '-')}." if number.stands_for else ""
-        told = typer.Option(number.flag, metavar="N", help=f"{number.means.capitalize()}.{stands}")
+        told = typer.Option(number.flag, metavar="N", help=f"{number.means[0].upper()}{number.means[1:]}.{stands}")
         yield _parameter(number.id, Annotated[str | None, told], None)
     domain = typer.Option(
-        "--domain", help="Kind of task or subject, for evidence that fits; `sizer evidence` lists them."
+        "--domain",
+        metavar="DOMAIN",
+        help="Kind of task or subject, for evidence that fits; `sizer evidence` lists them.",
     )
     yield _parameter("domain", Annotated[str, domain], "")
     model = typer.Option("--model", metavar="REF", help="Judge this model in place of the catalog's (repeatable).")

@@ -205,8 +205,8 @@ def _placeholders(given: Given, sizes: tuple[Size, ...], as_of: datetime.date) -
     volume = number_for("high_volume")
     return {
         "labels_wanted": _labels_wanted(given),
-        "size": f"a {sizes[0].title}" if sizes else "",
-        "next_size": f"a {sizes[1].title}" if len(sizes) > 1 else "a route with a large model",
+        "size": sizes[0].title if sizes else "",
+        "next_size": sizes[1].title if len(sizes) > 1 else "a route with a large model",
         "volume_threshold": format_integer(int(volume.threshold or 0)) if volume else "",
         "context_tokens": format_integer(int(given.numbers.get("context_tokens", 0))),
         "look_again": (as_of + _LOOK_AGAIN).isoformat(),

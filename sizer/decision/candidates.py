@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 Leg = Literal["small", "large"]
+Fit = Literal["fits", "tight", "unknown", "refused"]
 
 
 class Subject(Protocol):
@@ -102,6 +103,8 @@ class Candidate:
     model: str
     leg: Leg
     family: str
+    task: str
+    """`chat`, or `encoder` where an encoder is what to start with."""
     total_parameters: int | None
     active_parameters: int | None
     basis: str
@@ -122,15 +125,17 @@ class Candidate:
     effective_context_tokens: int | None
     fastest_answer_ms: float | None
     """At the ceiling: no real server is faster; by active parameters."""
-    fit: Literal["fits", "tight", "refused", "unknown"]
-    """`tight`: only the better end of the range fits. `unknown`: a count is missing."""
+    fit: Fit
+    """`tight`: only the better end of the range fits. `unknown`: a constraint cannot be judged."""
     refusals: tuple[Refusal, ...]
+    unjudged: tuple[str, ...]
+    """Constraints that cannot be judged, because a figure is not known."""
     notes: tuple[str, ...]
 
     @property
     def is_admitted(self) -> bool:
-        """Whether no constraint refuses it."""
-        return not self.refusals
+        """Whether every constraint could be judged and none refuses it."""
+        return self.fit in ("fits", "tight")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,16 +223,19 @@ def judge(subject: Subject, leg: Leg, limits: Limits) -> Candidate:
     on_device = limits.on_device and leg == "small"
     footprint = _footprint(subject, limits, on_device=on_device)
     fastest = _fastest(subject, limits, footprint, on_device=on_device)
-    refusals, notes = _judge_memory(footprint, limits, leg)
-    for check in (_judge_context(subject, limits, leg), _judge_latency(fastest, limits, leg)):
-        refusals += check[0]
-        notes += check[1]
-    notes += _unknowns(subject, footprint)
-    is_tight = footprint is not None and any(note.startswith("tight") for note in notes)
+    judgements = {
+        "memory": _judge_memory(footprint, limits, leg),
+        "context": _judge_context(subject, limits, leg),
+        "latency": _judge_latency(fastest, limits, leg),
+    }
+    refusals = tuple(judgement.refusal for judgement in judgements.values() if judgement.refusal)
+    notes = [judgement.note for judgement in judgements.values() if judgement.note]
+    notes += _unknowns(subject, footprint) + _mismatch(subject, leg, limits.bits)
     return Candidate(
         model=subject.id,
         leg=leg,
         family=subject.family,
+        task=subject.task,
         total_parameters=total,
         active_parameters=active,
         basis=subject.basis,
@@ -243,8 +251,9 @@ def judge(subject: Subject, leg: Leg, limits: Limits) -> Candidate:
         context_tokens=subject.context_tokens,
         effective_context_tokens=subject.effective_context_tokens,
         fastest_answer_ms=fastest,
-        fit="refused" if refusals else "unknown" if footprint is None else "tight" if is_tight else "fits",
-        refusals=tuple(refusals),
+        fit="refused" if refusals else max((judgement.fit for judgement in judgements.values()), key=_FITS.index),
+        refusals=refusals,
+        unjudged=tuple(name for name, judgement in judgements.items() if judgement.fit == "unknown"),
         notes=tuple(notes),
     )
 
@@ -295,72 +304,95 @@ def _fastest(subject: Subject, limits: Limits, footprint: Footprint | None, *, o
     )
 
 
-_Judgement = tuple[list[Refusal], list[str]]
+_FITS: tuple[Fit, ...] = ("fits", "tight", "unknown", "refused")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Judgement:
+    """One constraint held against one model."""
+
+    fit: Fit = "fits"
+    refusal: Refusal | None = None
+    note: str = ""
+
+
+def _refuse(constraint: str, text: str, needs: float) -> _Judgement:
+    return _Judgement(fit="refused", refusal=Refusal(constraint=constraint, text=text, needs=needs))
 
 
 def _judge_memory(footprint: Footprint | None, limits: Limits, leg: Leg) -> _Judgement:
-    if footprint is None or limits.memory_bytes is None or not limits.holds_for("memory", leg):
-        return [], []
+    if limits.memory_bytes is None or not limits.holds_for("memory", leg):
+        return _Judgement()
+    if footprint is None:
+        return _Judgement(fit="unknown", note="the total is not known: memory cannot be judged")
     low, high = footprint.resident_bytes_low, footprint.resident_bytes_high
     resident = f"{format_bytes(low)} to {format_bytes(high)} resident (file {format_bytes(footprint.weights_bytes)})"
     if low > limits.memory_bytes:
         text = f"{resident} exceed {format_bytes(limits.memory_bytes)}"
-        return [Refusal(constraint="memory", text=text, needs=math.ceil(low / 10**8) / 10)], []
+        return _refuse("memory", text, math.ceil(low / 10**8) / 10)
     if high > limits.memory_bytes:
-        return [], [f"tight: {resident} against {format_bytes(limits.memory_bytes)}"]
-    return [], []
+        return _Judgement(fit="tight", note=f"tight: {resident} against {format_bytes(limits.memory_bytes)}")
+    return _Judgement()
 
 
 def _judge_context(subject: Subject, limits: Limits, leg: Leg) -> _Judgement:
     needed = limits.context_tokens
     if needed is None or not limits.holds_for("context", leg):
-        return [], []
+        return _Judgement()
     claim, works = subject.context_tokens, subject.effective_context_tokens
     asked = f"{format_integer(needed)} tokens"
     if works is not None and works < needed:
         text = f"the window works to {format_integer(works)} tokens, {asked} are needed"
         text += f" (the card claims {format_integer(claim)})" if claim else ""
-        return [Refusal(constraint="context", text=text, needs=works)], []
+        return _refuse("context", text, works)
     if claim is None:
-        return [], ["the window is not known: look it up before you rely on it"]
+        return _Judgement(fit="unknown", note="the window is not known: it cannot be judged")
     if claim < needed:
-        text = f"the window is {format_integer(claim)} tokens, {asked} are needed"
-        return [Refusal(constraint="context", text=text, needs=claim)], []
+        return _refuse("context", f"the window is {format_integer(claim)} tokens, {asked} are needed", claim)
     if works is None and needed > claim / 2:
-        return [], [f"{asked} are above half of the claimed {format_integer(claim)}: test it there"]
-    return [], []
+        return _Judgement(note=f"{asked} are above half of the claimed {format_integer(claim)}: test it there")
+    return _Judgement()
 
 
 def _judge_latency(fastest: float | None, limits: Limits, leg: Leg) -> _Judgement:
-    if limits.latency_ms is None or fastest is None or not limits.holds_for("latency", leg):
-        return [], []
+    if limits.latency_ms is None or not limits.holds_for("latency", leg):
+        return _Judgement()
+    if fastest is None:
+        return _Judgement(fit="unknown", note="the active count is not known: latency cannot be judged")
     if fastest > limits.latency_ms:
         text = f"{fastest:,.0f} ms at best, {limits.latency_ms:g} ms are allowed"
-        return [Refusal(constraint="latency", text=text, needs=math.ceil(fastest))], []
-    return [], []
+        return _refuse("latency", text, math.ceil(fastest))
+    return _Judgement()
 
 
 def _unknowns(subject: Subject, footprint: Footprint | None) -> list[str]:
     notes = []
-    if footprint is None:
-        notes.append("total parameters unknown: memory cannot be judged")
-    elif footprint.kv_cache_bytes is None:
+    if footprint is not None and footprint.kv_cache_bytes is None:
         notes.append("KV cache not known, left out of the memory")
     if subject.active_parameters is None:
-        notes.append("active parameters unknown: speed cannot be judged")
+        notes.append("active parameters not known")
     elif subject.total_parameters is not None and subject.active_parameters * 2 <= subject.total_parameters:
         held, used = format_count(subject.total_parameters), format_count(subject.active_parameters)
         notes.append(f"memory of a {held} model, speed of a {used} one")
     return notes
 
 
+def _mismatch(subject: Subject, leg: Leg, bits: int) -> list[str]:
+    """A note where a named model is of another size than its leg asks for."""
+    own = pool_leg(subject, (), on_device=False, bits=bits)
+    if own is None or own == leg:
+        return []
+    return [f"{'smaller' if own == 'small' else 'larger'} than what the advice asks for"]
+
+
 def best_first(candidates: Iterable[Candidate], sizes: Sequence[Size]) -> tuple[Candidate, ...]:
     """Candidates in the order to look at, whatever the order they came in: the size to start with, then newest."""
 
-    def rank(candidate: Candidate) -> tuple[int, int, str]:
+    def rank(candidate: Candidate) -> tuple[bool, int, bool, int, str]:
         total = candidate.total_parameters or 0
         rungs = [n for n, size in enumerate(sizes) if size.total_parameters_from <= total < size.total_parameters_to]
         age = -(candidate.released.toordinal() if candidate.released else 0)
-        return (rungs[0] if candidate.leg == "small" and rungs else len(sizes), age, candidate.model)
+        rung = rungs[0] if candidate.leg == "small" and rungs else len(sizes)
+        return (candidate.leg == "large", rung, candidate.task != "encoder", age, candidate.model)
 
     return tuple(sorted(candidates, key=rank))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -89,6 +89,7 @@ class EvidenceReport:
     wins: dict[str, int]
     """How many rows each side wins."""
     rows: tuple[EvidenceRow, ...]
+    """By domain."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +136,7 @@ def check_domain(name: str) -> str:
 def report(domain: str = "") -> EvidenceReport:
     """The rows of a domain or field, or all of them. Raises UsageError for a domain that does not exist."""
     wanted = check_domain(domain)
-    chosen = tuple(row for row in rows() if _matches(row, wanted))
+    chosen = tuple(sorted((row for row in rows() if _matches(row, wanted)), key=lambda row: (row.domain, row.id)))
     order = ("small", "tie", "near", "large", "untuned", "unclear")
     wins = {winner: sum(row.winner == winner for row in chosen) for winner in order}
     return EvidenceReport(domain=wanted, domains=domains(), wins=wins, rows=chosen)
@@ -144,18 +145,23 @@ def report(domain: str = "") -> EvidenceReport:
 def cite(name: str, *, domain: str, general: Iterable[str] = ()) -> tuple[str, ...]:
     """Ids of the rows to cite about a question, a number or `split`: at most one for each side.
 
-    With a domain only rows of that domain, the widest gap on each side; without one the `general` rows.
+    With a domain only rows of that domain, the median gap of each side; without one the `general` rows.
     """
     if not domain:
         return tuple(general)
     fitting = [row for row in rows() if name in row.bears_on and row.winner != "unclear" and _matches(row, domain)]
     for_small = [row for row in fitting if row.winner in ("small", "tie", "near")]
     for_large = [row for row in fitting if row.winner in ("large", "untuned")]
-    return tuple(max(side, key=_gap).id for side in (for_small, for_large) if side)
+    return tuple(_median(side).id for side in (for_small, for_large) if side)
 
 
 def _matches(row: EvidenceRow, domain: str) -> bool:
     return not domain or domain in (row.domain, row.field)
+
+
+def _median(side: Sequence[EvidenceRow]) -> EvidenceRow:
+    """The row in the middle by gap: neither the showpiece nor the outlier."""
+    return sorted(side, key=lambda row: (_gap(row), row.id))[len(side) // 2]
 
 
 def _gap(row: EvidenceRow) -> float:

@@ -55,9 +55,14 @@ def find_conflict(leg: Leg, judged: Sequence[Candidate], constraints: Sequence[C
 def _fewest(candidates: Sequence[Candidate], names: Sequence[str]) -> tuple[str, ...]:
     for size in range(1, len(names) + 1):
         for chosen in itertools.combinations(names, size):
-            if all(any(refusal.constraint in chosen for refusal in candidate.refusals) for candidate in candidates):
+            if all(_is_out(candidate, chosen) for candidate in candidates):
                 return chosen
     return tuple(names)
+
+
+def _is_out(candidate: Candidate, chosen: Sequence[str]) -> bool:
+    """Whether these constraints refuse it, or it cannot be judged and so cannot be named."""
+    return bool(candidate.unjudged) or any(refusal.constraint in chosen for refusal in candidate.refusals)
 
 
 def _relax(name: str, constraint: Constraint, candidates: Sequence[Candidate]) -> Relaxation:
@@ -65,7 +70,7 @@ def _relax(name: str, constraint: Constraint, candidates: Sequence[Candidate]) -
         (refusal.needs, candidate)
         for candidate in candidates
         for refusal in candidate.refusals
-        if refusal.constraint == name and len(candidate.refusals) == 1
+        if refusal.constraint == name and len(candidate.refusals) == 1 and not candidate.unjudged
     ]
     most_tokens = name == "context"
     freed.sort(key=lambda pair: (-(pair[0] or 0) if most_tokens else (pair[0] or 0), pair[1].model))

@@ -74,12 +74,13 @@ def measure_footprint(
     parameter at 4 bits from a fixed part, so that 3.21 B take 3.7-4.1 GB although the file has 2.4.
     """
     known = assumptions()
-    width = known.weight_bits.get(str(bits), float(bits))
-    weights = math.ceil(total_parameters * width / 8)
+    weights = math.ceil(total_parameters * _width(bits) / 8)
     cache = None if kv_cache_bytes_per_token is None else kv_cache_bytes_per_token * context_tokens
     low = weights + (cache or 0) + known.runtime_bytes_low
     high = weights + (cache or 0) + known.runtime_bytes_high
     if on_device:
+        if total_parameters <= known.measured_to_parameters:
+            high = low
         low = max(low, _measured(total_parameters, bits, known.measured_fixed_bytes_low))
         high = max(high, _measured(total_parameters, bits, known.measured_fixed_bytes_high))
     return Footprint(
@@ -91,11 +92,15 @@ def measure_footprint(
     )
 
 
-def largest_parameters(memory_bytes: int, *, bits: int) -> int:
+def largest_parameters(memory_bytes: int, *, bits: int, on_device: bool) -> int:
     """The most total parameters whose weights and least runtime that memory holds."""
     known = assumptions()
-    room = max(0, memory_bytes - known.runtime_bytes_low)
-    return math.floor(room * 8 / known.weight_bits.get(str(bits), float(bits)))
+    largest = max(0, memory_bytes - known.runtime_bytes_low) * 8 / _width(bits)
+    if on_device:
+        slope = known.measured_bytes_per_parameter * bits / 4
+        measured = max(0, memory_bytes - known.measured_fixed_bytes_low) / slope
+        largest = min(largest, measured) if measured < known.measured_to_parameters else largest
+    return math.floor(largest)
 
 
 def fastest_answer_ms(
@@ -107,7 +112,7 @@ def fastest_answer_ms(
     """
     known = assumptions()
     bandwidth = known.device_bandwidth_bytes_per_second if on_device else known.server_bandwidth_bytes_per_second * gpus
-    per_token = active_parameters * known.weight_bits.get(str(bits), float(bits)) / 8 / bandwidth
+    per_token = active_parameters * _width(bits) / 8 / bandwidth
     prefill = 0.0 if on_device else 2 * active_parameters * prompt_tokens / (known.server_flops_per_second * gpus)
     return 1000 * (prefill + per_token * output_tokens)
 
@@ -116,3 +121,8 @@ def _measured(total_parameters: int, bits: int, fixed_bytes: int) -> int:
     known = assumptions()
     inside = min(total_parameters, known.measured_to_parameters)
     return math.ceil(inside * known.measured_bytes_per_parameter * bits / 4 + fixed_bytes)
+
+
+def _width(bits: int) -> float:
+    """Bits that a weight of that nominal width takes in a file."""
+    return assumptions().weight_bits.get(str(bits), float(bits))

@@ -38,7 +38,7 @@ Side = Literal["small", "big"]
 _WORDS: dict[str, Answer] = {
     **dict.fromkeys(("yes", "y", "true", "1", "on"), "yes"),
     **dict.fromkeys(("no", "n", "false", "0", "off"), "no"),
-    **dict.fromkeys(("unknown", "u", "?", "", "dk", "don't know", "null", "none"), "unknown"),
+    **dict.fromkeys(("unknown", "u", "?", "", "dk", "don't know", "dont know", "maybe", "not sure"), "unknown"),
 }
 
 
@@ -187,7 +187,7 @@ def parse_answer(value: Any, *, name: str) -> Answer:
     word = "unknown" if value is None else str(value).strip().lower()
     if answer := _WORDS.get(word):
         return answer
-    close = difflib.get_close_matches(word, [key for key in _WORDS if len(key) > 1], n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, [key for key in _WORDS if len(key) > 1], n=1)
     raise UsageError(
         f"{name}: `{value}` is not an answer",
         code="usage.answer",
@@ -205,12 +205,15 @@ def parse_quantity(number: Number, value: Any, *, name: str) -> float:
         raise _not_a_number(value, name, number)
     if isinstance(value, float) and not math.isfinite(value):
         raise _not_a_number(value, name, number)
-    if number.kind == "count":
-        exact = parse_number(str(value), name=name, maximum=1e15) if isinstance(value, float) else None
-        if exact is not None and exact != int(exact):
+    text = f"{value:f}" if isinstance(value, float) else str(value).strip()
+    if number.kind == "amount":
+        return parse_number(text, name=name, minimum=number.minimum)
+    if not text[-1:].isalpha():
+        amount = parse_number(text, name=name, maximum=1e15)
+        if amount != int(amount):
             raise _not_a_number(value, name, number)
-        return parse_count(str(int(exact)) if exact is not None else str(value), name=name, minimum=int(number.minimum))
-    return parse_number(f"{value:f}" if isinstance(value, float) else str(value), name=name, minimum=number.minimum)
+        text = str(int(amount))
+    return parse_count(text, name=name, minimum=int(number.minimum))
 
 
 def _not_a_number(value: Any, name: str, number: Number) -> UsageError:

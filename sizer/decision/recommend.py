@@ -151,7 +151,7 @@ def _largest(limits: Limits) -> int | None:
     """The most parameters that the memory holds, the better end of the range."""
     if limits.memory_bytes is None:
         return None
-    return largest_parameters(limits.memory_bytes, bits=limits.bits)
+    return largest_parameters(limits.memory_bytes, bits=limits.bits, on_device=limits.on_device)
 
 
 def _given_answer(name: str, answer: Answer, signals: Signals) -> GivenAnswer:
@@ -264,7 +264,7 @@ _CONTEXT_ROWS = ("ruler-llama-3-1-8b", "ruler-qwen3-8b")
 
 def _summary(rule: Rule, sizes: Sequence[Size], split: Split | None) -> str:
     if rule.verdict == "small":
-        return f"go small: start with a {sizes[0].title}"
+        return f"go small: start with {sizes[0].title}"
     if split is not None:
         return f"route {split.kind}: a small model for part of the work, a large one for the rest"
     return "go big: prompt a large model, and log what a small one would need"

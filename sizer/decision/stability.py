@@ -175,7 +175,7 @@ def _flip(changes: tuple[Change, ...], verdict: Verdict, signals: Signals) -> Fl
 def _crossing(change: Change, signals: Signals) -> str:
     stand_in = signals.stand_ins.get(change.question)
     number = number_for(change.question)
-    if stand_in is None or number is None:
+    if stand_in is None or number is None or (number.otherwise == "keep" and change.becomes == "no"):
         return ""
     return threshold_text(number, stand_in.threshold, answer=change.becomes)
 
@@ -185,7 +185,8 @@ def _change_text(change: Change, stand_in: StandIn | None) -> str:
     told = f"{change.question} were {change.becomes}"
     if stand_in is None or number is None:
         return told + (" (it is open)" if change.was == "unknown" else "")
-    return f"{told}, that is {change.crossing}; you said {number_text(number, stand_in.value)}"
+    where = f", that is {change.crossing}" if change.crossing else ""
+    return f"{told}{where}; you said {number_text(number, stand_in.value)}"
 
 
 def _distance(change: Change, signals: Signals) -> float:

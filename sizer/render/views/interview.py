@@ -8,11 +8,11 @@ from rich.text import Text
 
 from sizer.decision.interview import Interview
 from sizer.decision.questions import number_for, numbers, questions
-from sizer.decision.signals import number_text
+from sizer.decision.signals import number_text, threshold_text
 from sizer.render.terminal import heading, key_values, safe, table
 from sizer.render.views.recommend import VERDICT_STYLE
 
-__all__ = ["prompt_text", "show"]
+__all__ = ["prompt_text", "show", "show_start"]
 
 _MARK = {"yes": "yes", "no": "no", "unknown": "don't know"}
 
@@ -27,15 +27,32 @@ def show(state: Interview, console: Console) -> None:
         _show_review(state, console)
 
 
+def show_start(console: Console) -> None:
+    """Print what can be typed, once."""
+    console.print(Text("Nine questions; answer what you know, leave the rest open.", style="bold"))
+    console.print(_keys())
+
+
 def prompt_text(state: Interview) -> str:
     """What stands before the cursor."""
     if state.phase == "review":
-        return f"Enter: advice, 1-{len(questions())}: change an answer, b: back, q: leave > "
+        return f"Enter for the advice, 1-{len(questions())} to change an answer, q to leave > "
     number = number_for(state.question.id)
     what = f", or {number.unit}" if number else ""
-    if state.question.id in state.given.answers:
-        return f"y, n, u (don't know){what}, Enter: keep {_MARK[state.answer]}, ?, b, d > "
-    return f"y, n, Enter: don't know{what}, ?: why, b: back, d: done > "
+    said = state.question.id in state.given.answers
+    return f"y/n{what} (Enter: {'keep ' if said else ''}{_MARK[state.answer]}) > "
+
+
+def _keys() -> Padding:
+    pairs = [
+        ("y, n", "yes, no"),
+        ("Enter", "don't know, or keep what was said"),
+        ("a number", "where the question has one: 4000, 12k, 0.5"),
+        ("?", "why it matters"),
+        ("b, m, d", "back, to the most telling question, done (the review)"),
+        ("u, q", "unsay an answer, leave"),
+    ]
+    return Padding(key_values(pairs), (0, 0, 0, 2))
 
 
 def _show_question(state: Interview, console: Console) -> None:
@@ -52,14 +69,13 @@ def _show_question(state: Interview, console: Console) -> None:
 def _standing(state: Interview) -> Text:
     """The running tally, the verdict so far, and the question that settles most."""
     telling = state.most_telling
-    text = Text("  your signals: " + state.signals.tally.text + "; so far: ", style="dim")
-    text.append(state.leaning, style=VERDICT_STYLE[state.leaning])
-    if telling and state.phase == "question" and telling.question != state.question.id:
-        text.append(f"; most telling: {telling.question} (m: go there)", style="dim")
-    elif telling and state.phase == "question":
-        text.append("; this is the most telling one", style="dim")
+    text = Text("  your signals: " + state.signals.tally.text, style="dim")
+    if not state.given.is_empty:
+        text.append("; so far: ").append(state.leaning, style=VERDICT_STYLE[state.leaning])
+    if telling and (state.phase == "review" or telling.question != state.question.id):
+        text.append(f"; most telling: {telling.question}", style="dim")
     elif telling:
-        text.append(f"; most telling open question: {telling.question}", style="dim")
+        text.append("; most telling: this one", style="dim")
     return text
 
 
@@ -70,11 +86,10 @@ def _show_why(state: Interview, console: Console) -> None:
         told = f"A number answers too: {number.means}; yes {_yes_from(state)}."
         console.print(Padding(Text(told), (0, 0, 0, 2)))
     console.print(Padding(Text(f"{entry.source} ({entry.checked})", style="dim"), (0, 0, 0, 2)))
+    console.print(_keys())
 
 
 def _yes_from(state: Interview) -> str:
-    from sizer.decision.signals import threshold_text
-
     number = number_for(state.question.id)
     return threshold_text(number, number.threshold or 0) if number else ""
 

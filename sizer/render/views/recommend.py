@@ -14,7 +14,7 @@ from sizer.decision.evidence import EvidenceRow
 from sizer.decision.feasibility import Conflict
 from sizer.decision.recommend import Reason, Recommendation
 from sizer.render.terminal import heading, key_values, safe, table
-from sizer.units import format_bytes, format_count, plural
+from sizer.units import format_count
 
 __all__ = ["show"]
 
@@ -32,6 +32,7 @@ def show(report: Recommendation, console: Console) -> None:
     _section(console, "Why", _reason_lines(report))
     if report.split:
         _section(console, f"How to split: {report.split.kind}", _split_lines(report))
+    _section(console, "Which small model, in order", _size_lines(report))
     _section(console, "What would flip it", _flip_lines(report))
     for conflict in report.conflicts:
         _section(console, f"Nothing fits the {conflict.leg} leg", _conflict_lines(conflict), style="bold red")
@@ -98,13 +99,22 @@ def _split_lines(report: Recommendation) -> list[tuple[str, str]]:
     return [("small leg", split.small_leg), ("large leg", split.large_leg), ("hand over", split.hand_over)]
 
 
+def _size_lines(report: Recommendation) -> list[tuple[str, str]]:
+    numbered = {row.id: f"[{n}]" for n, row in enumerate(report.evidence, 1)}
+    lines = []
+    for position, size in enumerate(report.sizes):
+        marks = " ".join(numbered[name] for name in size.evidence if name in numbered)
+        lines.append((f"{position + 1}.", f"{size.title}: {size.why} {marks}".rstrip()))
+    return lines
+
+
 def _flip_lines(report: Recommendation) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = [
         (flip.verdict, f"if {flip.text.partition(' if ')[2]}") for flip in report.flips[:_SHOWN_FLIPS]
     ]
     more = len(report.flips) - len(lines)
     if more > 0:
-        lines.append(("", f"and {plural(more, 'more')} in --json".replace("mores", "more")))
+        lines.append(("", f"and {more} more: --json has all"))
     return lines or [("", "no one or two answers would")]
 
 
@@ -118,25 +128,33 @@ def _show_candidates(report: Recommendation, console: Console) -> None:
         found = [candidate for candidate in report.candidates if candidate.leg == leg]
         if not found:
             continue
-        is_named = any(candidate.refusals for candidate in found) or len(found) <= _SHOWN_CANDIDATES
-        shown = found if is_named else _one_per_family(found)[:_SHOWN_CANDIDATES]
+        is_whole = len(found) <= _SHOWN_CANDIDATES or any(candidate.refusals for candidate in found)
+        shown = found if is_whole else _one_per_family(found)[:_SHOWN_CANDIDATES]
         console.print()
         console.print(heading(_candidates_title(report, leg)))
-        console.print(Padding(_candidate_table(shown, report), (0, 0, 0, 2)))
-        notes = [
-            (safe(c.model.rpartition("/")[2]), "; ".join([*(r.text for r in c.refusals), *c.notes])) for c in shown
-        ]
-        told = [(name, text) for name, text in notes if text and is_named]
-        if told:
-            console.print(Padding(key_values([(name, safe(text)) for name, text in told]), (0, 0, 0, 2)))
-        if len(found) > len(shown):
-            console.print(Text(f"  and {len(found) - len(shown)} more: --json has all", style="dim"))
+        console.print(Padding(_candidate_table(shown, leg), (0, 0, 0, 2)))
+        if is_whole:
+            _show_notes(shown, console)
+        else:
+            more = len(found) - len(shown)
+            console.print(Text(f"  one per family, newest first; {more} more in --json", style="dim"))
+        gpus = "; GPUs of 80 GB" if leg == "large" else ""
+        told = f"  memory estimated at {found[0].bits} bits by total parameters; window as claimed or tested{gpus}"
+        console.print(Text(told, style="dim"))
+
+
+def _show_notes(candidates: Sequence[Candidate], console: Console) -> None:
+    for candidate in candidates:
+        told = [*(refusal.text for refusal in candidate.refusals), *candidate.notes]
+        name = safe(candidate.model.rpartition("/")[2])
+        for text in told:
+            console.print(Padding(Text.assemble((f"{name}: ", "dim"), safe(text)), (0, 0, 0, 2)))
 
 
 def _candidates_title(report: Recommendation, leg: Leg) -> str:
-    bits = report.candidates[0].bits
-    title = "Models" if report.verdict != "route" else f"Models for the {leg} leg"
-    return f"{title} (memory at {bits} bits, estimated, by total parameters)"
+    if any(candidate.refusals for candidate in report.candidates):
+        return "The models you named" if report.verdict != "route" else f"The models you named, {leg} leg"
+    return "Models that fit" if report.verdict != "route" else f"Models that fit the {leg} leg"
 
 
 def _one_per_family(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -146,39 +164,36 @@ def _one_per_family(candidates: Sequence[Candidate]) -> list[Candidate]:
     return list(first.values())
 
 
-def _candidate_table(candidates: Sequence[Candidate], report: Recommendation) -> Table:
-    has_memory = any(entry.id == "memory" for entry in report.constraints)
+def _candidate_table(candidates: Sequence[Candidate], leg: Leg) -> Table:
+    last = "GPUs" if leg == "large" else "fit"
     columns = [("model", "left"), ("total", "right!"), ("active", "right!"), ("memory", "right!"), ("window", "right!")]
-    columns.append(("fit", "left!") if has_memory or any(c.refusals for c in candidates) else ("licence", "left"))
+    columns.append((last, "right!" if leg == "large" else "left!"))
     rows = []
     for candidate in candidates:
         row = [safe(candidate.model), _count(candidate.total_parameters), _count(candidate.active_parameters)]
         row += [_memory(candidate), _window(candidate)]
-        row.append(candidate.fit if columns[-1][0] == "fit" else safe(candidate.licence or "unknown"))
+        row.append(str(candidate.gpus or "unknown") if leg == "large" and candidate.is_admitted else candidate.fit)
         rows.append(row)
     return table(columns, rows)
 
 
 def _count(parameters: int | None) -> str:
-    return "unknown" if parameters is None else format_count(parameters)
+    """A count in three digits: the table has no room for more."""
+    if parameters is None:
+        return "unknown"
+    number, unit = format_count(parameters).split(" ")
+    return f"{float(number):.3g} {unit}" if float(number) < 1000 else f"{number} {unit}"
 
 
 def _memory(candidate: Candidate) -> str:
     if candidate.resident_bytes_low is None or candidate.resident_bytes_high is None:
         return "unknown"
     low, high = candidate.resident_bytes_low / 10**9, candidate.resident_bytes_high / 10**9
-    if high >= 100:
-        return f"{low:,.0f}-{high:,.0f} GB"
-    return f"{low:.1f}-{high:.1f} GB"
+    return f"{low:.1f}-{high:.1f} GB" if high < 10 else f"{low:.0f}-{high:.0f} GB"
 
 
 def _window(candidate: Candidate) -> str:
-    works, claim = candidate.effective_context_tokens, candidate.context_tokens
-    if works is None and claim is None:
+    window = candidate.effective_context_tokens or candidate.context_tokens
+    if window is None:
         return "unknown"
-    return f"{(works or claim or 0) / 1000:,.0f}k" + ("" if works is not None else " claimed")
-
-
-def size_text(candidate: Candidate) -> str:
-    """Resident bytes as a range."""
-    return f"{format_bytes(candidate.resident_bytes_low or 0)} to {format_bytes(candidate.resident_bytes_high or 0)}"
+    return f"{window / 1000:,.0f}k" if window >= 1000 else str(window)

@@ -1,0 +1,184 @@
+"""`sizer check`: policies held against models."""
+
+import datetime
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sizer.decision.policy import Measured, check_models, load_policy
+from sizer.errors import UsageError
+from sizer.sizing.size_class import ClassPair
+
+AS_OF = datetime.date(2026, 11, 24)
+MODEL = Measured(
+    reference="a/30B-A3B",
+    total_parameters=30_532_122_624,
+    active_parameters=3_353_554_944,
+    basis="counted",
+    weights_bytes=17_000_000_000,
+    memory_bytes=21_000_000_000,
+    size_class=ClassPair(by_active="slm", by_total="llm", reason=""),
+    licence="apache-2.0",
+    context_tokens=131_072,
+    catalog_total_parameters=30_532_122_624,
+    catalog_active_parameters=3_353_554_944,
+)
+ANSWERS = "well_defined: yes\ndiverse: no\nqueries_per_day: 40000\n"
+
+
+def _policy(tmp_path, text):
+    path = tmp_path / "policy.yaml"
+    path.write_text(text)
+    (tmp_path / "answers.yaml").write_text(ANSWERS)
+    return path, load_policy(path)
+
+
+def _one(tmp_path, limit, model=MODEL):
+    path, policy = _policy(tmp_path, f"limits: {{{limit}}}\n")
+    [check] = check_models(path, policy, [model], as_of=AS_OF).checks
+    return check
+
+
+@pytest.mark.parametrize(
+    ("limit", "status", "measured"),
+    [
+        ("total_parameters: 31B", "pass", 30_532_122_624),
+        ("total_parameters: 30532122624", "pass", 30_532_122_624),
+        ("total_parameters: 30532122623", "fail", 30_532_122_624),
+        ("active_parameters: 4B", "pass", 3_353_554_944),
+        ("active_parameters: 3B", "fail", 3_353_554_944),
+        ("weights_bytes: 16GiB", "pass", 17_000_000_000),
+        ("weights_bytes: 16GB", "fail", 17_000_000_000),
+        ("memory: {at_most: 24GB, context_tokens: 32k}", "pass", 21_000_000_000),
+        ("memory: {at_most: 8GB}", "fail", 21_000_000_000),
+        ("size_class: {by_active: [below_1b, slm]}", "pass", "slm"),
+        ("size_class: {by_total: [slm, grey]}", "fail", "llm"),
+        ("licences: [MIT, Apache-2.0]", "pass", "apache-2.0"),
+        ("licences: [mit]", "fail", "apache-2.0"),
+        ("context_tokens: 131072", "pass", 131_072),
+        ("context_tokens: 200k", "fail", 131_072),
+        ("catalog_drift: forbidden", "pass", "same"),
+    ],
+)
+def test_a_limit_passes_or_fails_with_the_value_found(tmp_path, limit, status, measured):
+    """Each kind of limit holds or not, to the unit, and says what was measured."""
+    check = _one(tmp_path, limit)
+    assert (check.status, check.measured) == (status, measured)
+
+
+def test_drift_names_both_figures(tmp_path):
+    """A count that differs from the catalog by one parameter fails and names both figures."""
+    check = _one(tmp_path, "catalog_drift: forbidden", replace(MODEL, total_parameters=30_532_122_625))
+    assert check.status == "fail"
+    assert check.text == "total 30,532,122,625 counted, 30,532,122,624 in the catalog"
+
+
+def test_drift_allows_for_what_the_catalog_rounds(tmp_path):
+    """A catalog figure in whole billions drifts only beyond half a billion."""
+    rounded = replace(MODEL, catalog_total_parameters=31_000_000_000, catalog_precision=(1_000_000_000, 1))
+    assert _one(tmp_path, "catalog_drift: forbidden", rounded).status == "pass"
+    low = replace(rounded, catalog_total_parameters=30_000_000_000)
+    assert _one(tmp_path, "catalog_drift: forbidden", low).status == "fail"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        replace(MODEL, catalog_total_parameters=None, catalog_active_parameters=None),
+        replace(MODEL, basis="declared"),
+    ],
+    ids=["not in the catalog", "not counted"],
+)
+def test_drift_does_not_apply(tmp_path, model):
+    """Without a catalog entry, or without a count, there is nothing to compare."""
+    check = _one(tmp_path, "catalog_drift: forbidden", model)
+    assert (check.status, check.measured) == ("not_applicable", None)
+
+
+def test_what_is_not_known_does_not_pass(tmp_path):
+    """A limit on a figure that is not known fails, with the reason."""
+    model = replace(MODEL, active_parameters=None, unknown_reason="config.json has no top-k")
+    check = _one(tmp_path, "active_parameters: 4B", model)
+    assert (check.status, check.measured) == ("fail", None)
+    assert "config.json has no top-k" in check.text
+
+
+def test_the_saved_answers_must_stand(tmp_path):
+    """A verdict that changed fails and says what would bring it back; the file is found beside the policy."""
+    path, policy = _policy(tmp_path, "decision: {answers: answers.yaml, verdict: small}\n")
+    [check] = check_models(path, policy, [], as_of=AS_OF).checks
+    assert (check.status, check.measured, check.model) == ("pass", "small", "")
+    (tmp_path / "answers.yaml").write_text(ANSWERS.replace("diverse: no", "diverse: yes"))
+    report = check_models(path, policy, [], as_of=AS_OF)
+    assert not report.ok
+    assert "now give route, not small; would be small if diverse were no" in report.checks[0].text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("models: [a/b]\n", "it sets no limit and no decision"),
+        ("limits: {total_parameter: 4B}\n", "did you mean `total_parameters`?"),
+        ("limits: {total_parameters: big}\n", "total_parameters: `big`"),
+        ("limits: {size_class: {by_active: [small]}}\n", "`small` is not a size class"),
+        ("limits: {memory: {}}\n", "at_most"),
+        ("decision: {answers: answers.yaml, verdict: tiny}\n", "tiny"),
+    ],
+)
+def test_a_wrong_policy_is_a_usage_error(sizer, tmp_path, text, said):
+    """A policy with a wrong key or value ends with 2 and names it."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(text)
+    outcome = sizer("check", path, "a/b")
+    assert outcome.code == 2
+    assert said in outcome.err
+
+
+def test_limits_without_a_model_are_a_usage_error(sizer, tmp_path):
+    """Limits need a model, on the command line or in the policy."""
+    path, _ = _policy(tmp_path, "limits: {total_parameters: 4B}\n")
+    outcome = sizer("check", path)
+    assert outcome.code == 2
+    assert "no model to hold them against" in outcome.err
+
+
+def test_a_missing_answers_file_is_a_usage_error(tmp_path):
+    """A decision whose answers are gone is the user's to mend."""
+    path, policy = _policy(tmp_path, "decision: {answers: gone.yaml, verdict: small}\n")
+    with pytest.raises(UsageError, match=r"gone\.yaml"):
+        check_models(path, policy, [], as_of=AS_OF)
+
+
+def test_offline_takes_the_catalog_as_declared(sizer, tmp_path):
+    """Offline a catalog model passes and fails by its declared sizes, and the exit code is 1 for a failure."""
+    path, _ = _policy(
+        tmp_path,
+        "models: [Qwen/Qwen3-30B-A3B]\n"
+        "limits: {total_parameters: 31B, active_parameters: 3B}\n"
+        "decision: {answers: answers.yaml, verdict: small}\n",
+    )
+    outcome = sizer("check", path, "--offline")
+    assert outcome.code == 1
+    assert "1 rule failed, 2 passed" in outcome.out
+    document = sizer("check", path, "--offline", "--json").json
+    assert (document["ok"], document["report"]["failed"]) == (False, 1)
+
+
+def test_annotations_for_github(sizer, tmp_path):
+    """`--format github` prints one error command for each failure, with file and title escaped."""
+    path, _ = _policy(tmp_path, "models: [Qwen/Qwen3-30B-A3B]\nlimits: {active_parameters: 3B}\n")
+    outcome = sizer("check", path, "--offline", "--format", "github")
+    first, last = outcome.out.splitlines()
+    assert outcome.code == 1
+    assert first == (
+        f"::error file={path},title=sizer check%3A active_parameters::Qwen/Qwen3-30B-A3B: 3.35 B exceeds 3.00 B"
+    )
+    assert last == "1 rule failed, 0 passed"
+
+
+def test_an_unknown_format_is_a_usage_error(sizer, tmp_path):
+    """The formats are named."""
+    path, _ = _policy(tmp_path, "limits: {total_parameters: 4B}\n")
+    outcome = sizer("check", Path(path), "--format", "xml")
+    assert (outcome.code, "one of text, json, github" in outcome.err) == (2, True)

@@ -1,0 +1,288 @@
+"""`sizer recommend`, `evidence` and `cases` on the command line."""
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sizer.decision.questions import numbers, questions
+
+NARROW = ("--well-defined", "yes", "--diverse", "no")
+
+
+def test_flags_give_a_verdict(sizer):
+    """Two flags are enough for a verdict; what is left out stays open."""
+    outcome = sizer("recommend", *NARROW)
+    assert outcome.code == 0
+    assert outcome.out.startswith("go small: start with a tuned model of 1-4 B\n")
+    assert "your signals" not in outcome.err
+
+
+def test_json_has_the_promised_keys(sizer):
+    """The report has every key that scripts are promised."""
+    report = sizer("recommend", *NARROW, "--json").json["report"]
+    promised = (
+        "verdict feasible answers tally reasons constraints evidence stability flips next_question split steps "
+        "candidates warnings"
+    )
+    assert set(promised.split()) <= set(report)
+    assert report["verdict"] == "small"
+    assert [answer["question"] for answer in report["answers"]] == [entry.id for entry in questions()]
+
+
+def test_every_question_and_number_has_its_flag(sizer):
+    """`--help` shows one flag for each question and number of the table."""
+    told = sizer("recommend", "--help").out
+    for entry in (*questions(), *numbers()):
+        assert entry.flag in told
+
+
+def test_flags_files_and_words_give_the_same_bytes(sizer, tmp_path):
+    """Flags in any order, a YAML file, a JSON file and other words for yes give the same JSON."""
+    as_yaml, as_json = tmp_path / "a.yaml", tmp_path / "a.json"
+    as_yaml.write_text("well_defined: yes\ndiverse: no\nqueries_per_day: 4_000\n")
+    as_json.write_text('{"diverse": "n", "well-defined": true, "queries_per_day": 4000}')
+    flags = ("--queries-per-day", "4k", "--diverse", "0", "--well-defined", "Y")
+    outputs = {
+        sizer("recommend", *flags, "--json").out,
+        sizer("recommend", "--answers", as_yaml, "--json").out,
+        sizer("recommend", "--answers", as_json, "--json").out,
+    }
+    assert len(outputs) == 1
+
+
+def test_flags_win_over_the_file(sizer, tmp_path):
+    """A flag overrules the same answer of the file, the rest of the file stays."""
+    path = tmp_path / "a.yaml"
+    path.write_text("well_defined: yes\ndiverse: no\n")
+    report = sizer("recommend", "--answers", path, "--diverse", "yes", "--json").json["report"]
+    answers = {answer["question"]: answer["answer"] for answer in report["answers"]}
+    assert (answers["well_defined"], answers["diverse"]) == ("yes", "yes")
+
+
+def test_saved_answers_read_back(sizer, tmp_path):
+    """`--save` writes a file with comments that gives the same advice."""
+    path = tmp_path / "saved.yaml"
+    flags = (*NARROW, "--memory-gb", "7.5", "--context-tokens", "8000", "--domain", "ner")
+    first = sizer("recommend", *flags, "--save", path, "--json")
+    assert path.read_text().count("#") > 18
+    assert f"answers saved to {path}" in first.err
+    assert sizer("recommend", "--answers", path, "--json").out == first.out
+
+
+def test_a_number_overrules_with_a_warning(sizer):
+    """A number against a yes or no wins, and the output says so."""
+    outcome = sizer("recommend", "--high-volume", "yes", "--queries-per-day", "4000")
+    assert "warning: --high-volume yes was overruled by --queries-per-day" in outcome.out
+
+
+def test_nothing_fits_is_exit_1(sizer):
+    """Where no model is left the pair of constraints is named and the exit code is 1."""
+    flags = ("--edge", "yes", "--memory-gb", "2", "--context-tokens", "1000000")
+    outcome = sizer("recommend", *flags)
+    assert outcome.code == 1
+    assert "Nothing fits the small leg" in outcome.out
+    document = sizer("recommend", *flags, "--json").json
+    assert (document["ok"], document["report"]["feasible"]) == (False, False)
+
+
+def test_a_mixture_never_slips_onto_a_phone(sizer):
+    """30 B with 3 B active is refused on an 8 GB device, by name."""
+    outcome = sizer("recommend", "--edge", "yes", "--memory-gb", "8", "--model", "Qwen/Qwen3-30B-A3B")
+    assert outcome.code == 1
+    assert "exceed 8.00 GB" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--well-defined", "yess"), "--well-defined: `yess` is not an answer"),
+        (("--queries-per-day", "many"), "--queries-per-day: `many`"),
+        (("--memory-gb", "0"), "--memory-gb: `0` is out of range"),
+        (("--domain", "physics"), "no evidence is filed under `physics`"),
+        (("--answers", "/nowhere/a.yaml"), "`/nowhere/a.yaml` cannot be used"),
+        (("--edge", "yes", "--bits", "99"), "--bits: `99` is out of range"),
+        (("--edge", "yes", "--save", "/nowhere/a.yaml"), "`/nowhere/a.yaml` cannot be written"),
+        (("--edge", "yes", "--ask"), "there is no terminal to ask at"),
+        (("--model", "Qwen/Qwen3-8B"), "no answers were given"),
+        ((), "no answers were given"),
+        (("--edge", "unknown"), "no answers were given"),
+    ],
+)
+def test_wrong_input_is_a_usage_error(sizer, arguments, said):
+    """Every kind of wrong answer ends with 2, names what is wrong and what to do."""
+    outcome = sizer("recommend", *arguments)
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert "hint: " in outcome.err
+    assert outcome.out == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("well_definde: yes\n", "did you mean `well_defined`?"),
+        ("- yes\n", "not a mapping of questions to answers"),
+        ("edge: 7\n", "edge: `7` is not an answer"),
+        ("memory_gb: lots\n", "memory_gb: `lots`"),
+        ("domain: physics\n", "no evidence is filed under `physics`"),
+        ("edge: yes\nedge: no\n", "already given on line 1"),
+    ],
+)
+def test_a_wrong_answers_file_is_a_usage_error(sizer, tmp_path, text, said):
+    """A file with a wrong key, value or form ends with 2 and says where."""
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    outcome = sizer("recommend", "--answers", path)
+    assert outcome.code == 2
+    assert said in outcome.err
+
+
+def test_missing_answers_are_named_in_json(sizer):
+    """With --json nobody is asked: the error lists the questions."""
+    error = sizer("recommend", "--json").json["error"]
+    assert error["code"] == "usage.answers"
+    assert error["details"]["missing"] == [entry.id for entry in questions()]
+
+
+def test_no_http_client_and_no_validator_is_imported():
+    """Advice loads neither an HTTP client nor the Hub client nor pydantic."""
+    script = (
+        "import sys; from sizer.cli.app import main\n"
+        "try: main(['recommend', '--well-defined', 'yes', '--model', 'Qwen/Qwen3-8B'])\n"
+        "except SystemExit as done: assert not done.code\n"
+        "heavy = 'http.client urllib.request httpx requests huggingface_hub pydantic genai_prices'.split()\n"
+        "print([name for name in heavy if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_evidence_by_domain_and_field(sizer):
+    """A domain or a field picks its rows; a field of finance has its four claims of the note."""
+    report = sizer("evidence", "--domain", "finance", "--json").json["report"]
+    assert {row["field"] for row in report["rows"]} == {"finance"}
+    assert sum(report["wins"].values()) == len(report["rows"])
+    assert "the note said: FiQA-SA" in sizer("evidence", "--domain", "sentiment").out
+
+
+def test_evidence_shows_losing_rows_with_bars(sizer):
+    """The row that the small model loses shows both bars and says who wins."""
+    told = sizer("evidence", "--domain", "tool-use").out
+    assert "BFCL v4 web search  tool-use  accuracy  large wins" in told
+    assert "█" in told
+
+
+def test_cases_prints_the_hit_rate(sizer):
+    """The replay prints the hits, the confusion and every miss."""
+    told = sizer("cases").out
+    assert told.startswith("41 of 45 verdicts are what was built (91.1 %)")
+    report = sizer("cases", "--json").json["report"]
+    assert all(miss in told for miss in report["misses"])
+
+
+class Terminal:
+    """A command at a pseudo-terminal of 80 columns."""
+
+    def __init__(self, *arguments):
+        self.pid, self.descriptor = pty.fork()
+        if self.pid == 0:
+            os.environ.update(COLUMNS="80", TERM="xterm", NO_COLOR="1")
+            os.execv(sys.executable, [sys.executable, "-m", "sizer", *arguments])
+        self.seen = ""
+
+    def read(self, until="", seconds=20.0):
+        """What is printed until the prompt, or the end."""
+        end = time.monotonic() + seconds
+        fresh = ""
+        while time.monotonic() < end:
+            if not select.select([self.descriptor], [], [], 0.1)[0]:
+                continue
+            try:
+                data = os.read(self.descriptor, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            fresh += data.decode()
+            if until and fresh.rstrip(" ").endswith(until):
+                break
+        self.seen += fresh
+        return fresh
+
+    def say(self, line):
+        """A line typed at the next prompt."""
+        self.read(until=">")
+        os.write(self.descriptor, line.encode() + b"\n")
+
+    def end(self):
+        """The rest of the output, and the exit code."""
+        rest = self.read()
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.descriptor)
+        return rest, os.waitstatus_to_exitcode(status)
+
+
+def test_the_interview_at_a_terminal(tmp_path):
+    """Nine questions at a pseudo-terminal, with a why, a step back, nonsense and an edit, end in the advice."""
+    path = tmp_path / "said.json"
+    terminal = Terminal("recommend", "--save", str(path))
+    for line in ("y", "?", "y", "12k", "b", "4000", "nonsense", "n", "n", "", "n", "n", "n", "9", "y", ""):
+        terminal.say(line)
+    advice, code = terminal.end()
+    assert code == 0
+    assert "your signals: 0 big, 2 small" in terminal.seen
+    assert "most telling: diverse" in terminal.seen
+    assert "`nonsense` is not understood" in terminal.seen
+    assert "noted: 4,000 queries a day, so high_volume is no" in terminal.seen
+    assert "Your answers" in terminal.seen
+    assert "On Monday" in advice
+    plain = re.sub(r"\x1b\[[0-9;]*m|\r", "", terminal.seen)
+    assert all(len(line) <= 80 for line in plain.split("\n") if not line.startswith("answers saved to"))
+    assert "multi_step: yes" in path.read_text()
+
+
+def test_leaving_the_interview():
+    """`q` leaves with 130 and no advice."""
+    terminal = Terminal("recommend")
+    terminal.say("q")
+    rest, code = terminal.end()
+    assert code == 130
+    assert "Aborted." in rest
+
+
+def test_interrupting_the_interview():
+    """Ctrl-C leaves with 130, without a traceback."""
+    terminal = Terminal("recommend")
+    terminal.read(until=">")
+    os.write(terminal.descriptor, b"\x03")
+    rest, code = terminal.end()
+    assert code == 130
+    assert "Traceback" not in rest
+
+
+def test_a_pipe_is_never_asked():
+    """With stdin closed and no answers the command ends with 2 at once."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sizer", "recommend"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 2
+    assert "no answers were given" in done.stderr
+
+
+def test_the_schema_takes_the_report(sizer):
+    """The JSON of the three commands is valid by the printed JSON Schema."""
+    jsonschema = pytest.importorskip("jsonschema")
+    for arguments in (("recommend", "--edge", "yes"), ("evidence",), ("cases",)):
+        schema = json.loads(sizer("schema", arguments[0]).out)
+        jsonschema.Draft202012Validator(schema).validate(sizer(*arguments, "--json").json["report"])
