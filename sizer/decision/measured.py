@@ -5,17 +5,19 @@ Offline, a model without a saved header bundle is taken from the catalog, as dec
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sizer.catalog.models import CatalogEntry, find
-from sizer.decision.footprint import assumptions, measure_footprint
+from sizer.decision.footprint import measure_footprint
 from sizer.decision.policy import Measured, Policy, memory_context
 from sizer.errors import NotFoundError, UnavailableError
 from sizer.sizing.size_class import classify_pair
 
-__all__ = ["measure_models", "measured_entry", "measured_inspection"]
+if TYPE_CHECKING:
+    from sizer.decision.reading import ReadModel
+
+__all__ = ["measure_models", "measured_entry", "measured_model"]
 
 
 def measure_models(names: Iterable[str], policy: Policy, *, offline: bool) -> tuple[Measured, ...]:
@@ -23,25 +25,24 @@ def measure_models(names: Iterable[str], policy: Policy, *, offline: bool) -> tu
     return tuple(_measure(name, policy, offline=offline) for name in names)
 
 
-def measured_inspection(inspection: Any, entry: CatalogEntry | None, context_tokens: int) -> Measured:
-    """An inspection as what a policy is held against."""
-    weights = inspection.weights_bytes
-    cache = entry.kv_cache_bytes_per_token if entry else None
-    memory = None if weights is None else weights + (cache or 0) * context_tokens + assumptions().runtime_bytes_high
+def measured_model(model: ReadModel, entry: CatalogEntry | None) -> Measured:
+    """A model that was read, as what a policy is held against; the catalog fills in what the files do not say."""
+    inspection, memory = model.inspection, model.memory
+    window = memory.longest_context_tokens if memory else None
     return Measured(
         reference=inspection.reference,
         total_parameters=inspection.total_parameters,
         active_parameters=inspection.active_parameters,
         basis=inspection.total_parameters_basis,
-        weights_bytes=weights,
-        memory_bytes=memory,
+        weights_bytes=inspection.weights_bytes,
+        memory_bytes=memory.total_bytes[1] if memory and memory.total_bytes else None,
         size_class=inspection.size_class,
-        licence=entry.licence if entry else None,
-        context_tokens=entry.context_tokens if entry else None,
+        licence=model.licence or (entry.licence if entry else None),
+        context_tokens=window or (entry.context_tokens if entry else None),
         catalog_total_parameters=entry.total_parameters if entry else None,
         catalog_active_parameters=entry.active_parameters if entry else None,
         catalog_precision=(entry.total_precision, entry.active_precision) if entry else (1, 1),
-        unknown_reason=inspection.total_parameters_reason or inspection.active_parameters_reason,
+        unknown_reason=_unknown_reason(model),
     )
 
 
@@ -73,16 +74,22 @@ def measured_entry(entry: CatalogEntry, context_tokens: int) -> Measured:
 
 
 def _measure(name: str, policy: Policy, *, offline: bool) -> Measured:
-    context = memory_context(policy)
+    from sizer.decision.reading import read_model
+
     entry = _entry(name)
+    context = memory_context(policy)
     try:
-        api: Any = importlib.import_module("sizer.api")
-        inspection = api.inspect(name, api.ReadSettings(offline=offline))
-    except (NotFoundError, UnavailableError, ImportError):
+        return measured_model(read_model(name, offline=offline, context_tokens=context or None), entry)
+    except (NotFoundError, UnavailableError):
         if not offline or entry is None:
             raise
         return measured_entry(entry, context)
-    return measured_inspection(inspection, entry, context)
+
+
+def _unknown_reason(model: ReadModel) -> str:
+    inspection = model.inspection
+    reasons = (inspection.total_parameters_reason, inspection.active_parameters_reason)
+    return next((reason for reason in (*reasons, model.memory.reason if model.memory else "") if reason), "")
 
 
 def _entry(name: str) -> CatalogEntry | None:

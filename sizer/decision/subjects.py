@@ -1,37 +1,39 @@
-"""Models that a user names: a shipped bundle or a catalog entry first, else counted from the Hub.
+"""Models that a user names: a catalog entry or a shipped header bundle first, else what the reference holds.
 
-The Hub client is imported only for a name that is in neither.
+Only a repository that is in neither needs the Hub, and only then is its client imported.
 """
 
 from __future__ import annotations
 
 import datetime
-import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sizer.catalog.models import CatalogEntry, find
+from sizer.catalog.models import find
 from sizer.errors import NotFoundError
+from sizer.reference import parse_reference
 
 if TYPE_CHECKING:
     from sizer.decision.candidates import Subject
+    from sizer.decision.reading import ReadModel
 
-__all__ = ["CountedSubject", "find_subject", "subject_of"]
+__all__ = ["ReadSubject", "find_subject", "subject_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CountedSubject:
-    """A model whose headers were counted, with what the catalog knows beside it."""
+class ReadSubject:
+    """A model that was read for this recommendation."""
 
     id: str
-    family: str
     basis: str
     total_parameters: int | None
     active_parameters: int | None
-    context_tokens: int | None = None
+    context_tokens: int | None
+    kv_cache_bytes_per_token: int | None
+    licence: str | None
+    family: str = ""
     effective_context_tokens: int | None = None
-    kv_cache_bytes_per_token: int | None = None
-    licence: str | None = None
+    """Nobody tested it."""
     task: str = "chat"
     released: datetime.date | None = None
 
@@ -39,32 +41,30 @@ class CountedSubject:
 def find_subject(name: str, *, offline: bool = False) -> Subject:
     """What is known about a model: the catalog's entry, else the count of its headers.
 
-    Raises NotFoundError, UnavailableError or InvalidDataError where neither knows it.
+    Raises UsageError, NotFoundError, UnavailableError or InvalidDataError where neither knows it.
     """
     try:
         return find(name)
-    except NotFoundError as unknown:
-        if "/" not in name and not name.endswith((".gguf", ".safetensors", ".json")):
+    except NotFoundError:
+        reference = parse_reference(name)
+        if reference.kind == "hub" and "/" not in (reference.repository or ""):
             raise
-        try:
-            api: Any = importlib.import_module("sizer.api")
-        except ImportError:
-            raise unknown from None
-        return subject_of(api.inspect(name, api.ReadSettings(offline=offline)), None)
+    from sizer.decision.reading import read_model
+    from sizer.sources.bundle import find_shipped
+
+    is_shipped = reference.repository is not None and not reference.revision and find_shipped(reference.repository)
+    return subject_of(read_model(name, offline=offline or bool(is_shipped)))
 
 
-def subject_of(inspection: Any, entry: CatalogEntry | None) -> CountedSubject:
-    """An inspection as something to judge; window, cache and licence come from the catalog where it has them."""
-    return CountedSubject(
+def subject_of(model: ReadModel) -> ReadSubject:
+    """A model that was read, as something to judge."""
+    inspection, memory = model.inspection, model.memory
+    return ReadSubject(
         id=inspection.reference,
-        family=entry.family if entry else "",
         basis=inspection.total_parameters_basis,
         total_parameters=inspection.total_parameters,
         active_parameters=inspection.active_parameters,
-        context_tokens=entry.context_tokens if entry else None,
-        effective_context_tokens=entry.effective_context_tokens if entry else None,
-        kv_cache_bytes_per_token=entry.kv_cache_bytes_per_token if entry else None,
-        licence=entry.licence if entry else None,
-        task=entry.task if entry else "chat",
-        released=entry.released if entry else None,
+        context_tokens=memory.longest_context_tokens if memory else None,
+        kv_cache_bytes_per_token=memory.kv_cache_bytes_per_token if memory else None,
+        licence=model.licence,
     )

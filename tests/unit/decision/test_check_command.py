@@ -150,19 +150,41 @@ def test_a_missing_answers_file_is_a_usage_error(tmp_path):
         check_models(path, policy, [], as_of=AS_OF)
 
 
-def test_offline_takes_the_catalog_as_declared(sizer, tmp_path):
-    """Offline a catalog model passes and fails by its declared sizes, and the exit code is 1 for a failure."""
+def test_a_shipped_bundle_is_counted(sizer, tmp_path):
+    """A model with a shipped bundle is counted offline: 30,532,122,624 total, 61,064,245,248 bytes of weights."""
     path, _ = _policy(
         tmp_path,
         "models: [Qwen/Qwen3-30B-A3B]\n"
-        "limits: {total_parameters: 31B, active_parameters: 3B}\n"
+        "limits: {total_parameters: 31B, active_parameters: 3B, weights_bytes: 62GB, catalog_drift: forbidden}\n"
         "decision: {answers: answers.yaml, verdict: small}\n",
     )
     outcome = sizer("check", path, "--offline")
     assert outcome.code == 1
-    assert "1 rule failed, 2 passed" in outcome.out
+    assert "1 rule failed, 4 passed" in outcome.out
     document = sizer("check", path, "--offline", "--json").json
     assert (document["ok"], document["report"]["failed"]) == (False, 1)
+    found = {check["rule"]: (check["measured"], check["basis"]) for check in document["report"]["checks"]}
+    assert found["total_parameters"] == (30_532_122_624, "counted")
+    assert found["weights_bytes"] == (61_064_245_248, "counted")
+
+
+def test_offline_takes_the_catalog_as_declared(sizer, tmp_path):
+    """Offline a model without a bundle is held to the catalog, marked as declared; what it does not say fails."""
+    limits = "limits: {total_parameters: 8B, weights_bytes: 20GB, catalog_drift: forbidden}\n"
+    path, _ = _policy(tmp_path, limits)
+    report = sizer("check", path, "Qwen/Qwen2.5-7B-Instruct", "--offline", "--json").json["report"]
+    found = {check["rule"]: (check["status"], check["basis"]) for check in report["checks"]}
+    assert found["total_parameters"] == ("pass", "declared")
+    assert found["weights_bytes"] == ("fail", "unknown")
+    assert found["catalog_drift"][0] == "not_applicable"
+
+
+def test_a_model_that_nobody_knows_is_not_found(sizer, tmp_path):
+    """A reference that is in no bundle, cache or catalog ends with its own exit code, not with a pass."""
+    path, _ = _policy(tmp_path, "limits: {total_parameters: 8B}\n")
+    outcome = sizer("check", path, "nobody/nothing", "--offline")
+    assert outcome.code in (3, 4)
+    assert "nobody/nothing" in outcome.err
 
 
 def test_annotations_for_github(sizer, tmp_path):

@@ -99,6 +99,15 @@ def test_a_mixture_never_slips_onto_a_phone(sizer):
     assert "exceed 8.00 GB" in outcome.out
 
 
+def test_a_named_model_may_be_a_bundle_or_a_file(sizer):
+    """A model that is only a shipped bundle is counted and judged, without the network."""
+    flags = ("--edge", "yes", "--memory-gb", "8", "--model", "bench/Llama-3.1-8B-GPTQ-Int4", "--json")
+    [candidate] = sizer("recommend", *flags).json["report"]["candidates"]
+    assert (candidate["total_parameters"], candidate["basis"]) == (8_030_261_248, "counted")
+    assert candidate["kv_cache_bytes"] == 4_096 * 131_072
+    assert candidate["fit"] == "fits"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
