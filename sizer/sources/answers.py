@@ -164,11 +164,10 @@ def _retry_after(headers: Mapping[str, str]) -> int | None:
         return int(value[:9])
     if value:
         try:
-            date = parsedate_to_datetime(value)
-            now = parsedate_to_datetime(headers.get("date", ""))
+            wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
         except (ValueError, TypeError):
             return None
-        return max(0, round((date - now).total_seconds()))
+        return max(0, round(wait.total_seconds()))
     match = _RESET.search(headers.get("ratelimit", ""))
     return int(match[1]) if match else None
 

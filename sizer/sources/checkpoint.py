@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sizer.errors import InvalidDataError, NotFoundError, SizerError, UsageError
+from sizer.errors import InvalidDataError, NotFoundError, SizerError, UnavailableError, UsageError
 from sizer.headers.gguf import check_split, config_from_metadata
 from sizer.headers.interface import Header
 from sizer.notices import Notice
@@ -79,6 +79,7 @@ class _Loader:
         self._listing: Listing = source.listing()
         self._paths = {file.path: file for file in self._listing.files}
         self._notices: list[Notice] = list(self._listing.notices)
+        self._is_complete = True
         self._root, self._sets = self._scope(check_path(path, path) if path else "")
 
     def load(self) -> Checkpoint:
@@ -151,17 +152,16 @@ class _Loader:
         return sum(other.suffix == "gguf" and not other.is_projector for other in self._sets if other is not chosen)
 
     def _pipeline(self) -> list[_Draft]:
-        """The components of a diffusers repository, by `model_index.json`."""
+        """The components of a diffusers repository, by `model_index.json`; where that is no index, by folders."""
         path = _join(self._root, "model_index.json")
         if path not in self._paths:
             return []
-        index = self._document(path)
+        index = self._needed_document(path)
         if not isinstance(index, dict):
-            return []
-        names = [
+            return self._drafts(sorted({_inner(weights.folder, self._root) for weights in self._sets} - {""}))
+        return self._drafts(
             name for name, value in index.items() if isinstance(value, list) and any(isinstance(v, str) for v in value)
-        ]
-        return self._drafts(names)
+        )
 
     def _modules(self) -> list[_Draft]:
         """The modules of a sentence-transformers repository, where more than one has weights."""
@@ -169,7 +169,7 @@ class _Loader:
         has_inner = any(_inner(weights.folder, self._root)[:1].isdigit() for weights in self._sets)
         if path not in self._paths or not has_inner:
             return []
-        modules = self._document(path)
+        modules = self._needed_document(path)
         if not isinstance(modules, list):
             return []
         names = [
@@ -239,9 +239,11 @@ class _Loader:
         """Add what the index names, if the repository has it. Without a usable index, file names decide."""
         try:
             index = self._index(path)
-        except InvalidDataError as error:
+        except (InvalidDataError, NotFoundError, UnavailableError) as error:
             if not draft.files or not draft.weights.is_complete:
                 raise
+            if isinstance(error, UnavailableError):
+                self._is_complete = False
             self._notice("index.unusable", f"`{path}` was ignored: {error.because or error.what}.")
             return
         draft.weight_map = index["weight_map"]
@@ -399,7 +401,16 @@ class _Loader:
         return {name: document for name, document in found.items() if document is not None}
 
     def _document(self, path: str) -> Any:
-        """A parsed document; None, and a notice, where it cannot be used."""
+        """A parsed document; None, and a notice, where it cannot be used or does not come."""
+        try:
+            return self._needed_document(path)
+        except UnavailableError as error:
+            self._is_complete = False
+            self._notice("reading.incomplete", f"`{path}` was not read: {_first_words(error)}.")
+            return None
+
+    def _needed_document(self, path: str) -> Any:
+        """The same for a document without which the files cannot be told apart: it has to come."""
         try:
             return self._parsed(path)
         except (InvalidDataError, NotFoundError) as error:
@@ -443,7 +454,7 @@ class _Loader:
 
     def _assemble(self, kind: str, parts: tuple[Part, ...], others: tuple[str, ...], base: str | None) -> Checkpoint:
         reading = self._source.reading()
-        if any(part.unread for part in parts) and kind != "bin":
+        if not self._is_complete or (any(part.unread for part in parts) and kind != "bin"):
             reading = dataclasses.replace(reading, complete=False)
         return Checkpoint(
             reference=self._reference.text,

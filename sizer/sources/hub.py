@@ -481,6 +481,7 @@ def _too_large(subject: Subject, size: int, limit: int) -> InvalidDataError:
         f"{subject.name} is larger than is read",
         code="hub.too_large",
         because=f"{size:,} bytes, at most {limit:,} are read",
+        hint="check that this is a model; nothing that long is needed to count one",
     )
 
 

@@ -39,6 +39,7 @@ RETRY_AFTER = "retry_after_seconds"
 
 _FINAL = frozenset({"hub.dns", "hub.tls", "hub.proxy", "hub.portal", "hub.redirects", "hub.redirect_host"})
 _ONCE_MORE = frozenset({"hub.stalled"})
+_CHECK_PROXY = "check HF_ENDPOINT and the proxy"
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -182,7 +183,8 @@ class Transfer:
             raise _refused_redirect(url, target, "it is not an HTTP address")
         if parts.scheme == "http" and urlsplit(url).scheme == "https":
             raise _refused_redirect(url, target, "it leads from https to http")
-        if _leads_inside(parts.hostname.lower(), self._endpoint_host):
+        host = parts.hostname.lower()
+        if host != self._endpoint_host and _leads_inside(host, self._endpoint_host):
             raise _refused_redirect(url, target, "it leads from a public host into this machine or its network")
         return target
 
@@ -203,15 +205,25 @@ def inflate(body: bytes, encoding: str, limit: int, what: str) -> bytes:
     if not encoding or encoding == "identity":
         return body
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise InvalidDataError(f"{what} came with an encoding that is not read", code="hub.encoding", because=encoding)
+        raise InvalidDataError(
+            f"{what} came with an encoding that is not read",
+            code="hub.encoding",
+            because=f"it was asked for plain and came as `{encoding[:40]}`",
+            hint=_CHECK_PROXY,
+        )
     unpacker = zlib.decompressobj(47)  # gzip or zlib, as the data says
     try:
         out = unpacker.decompress(body, limit + 1)
     except zlib.error as error:
-        raise InvalidDataError(f"{what} is damaged", code="hub.encoding", because=f"not {encoding}: {error}") from error
+        raise InvalidDataError(
+            f"{what} is damaged", code="hub.encoding", because=f"not {encoding}: {error}", hint=_CHECK_PROXY
+        ) from error
     if len(out) > limit:
         raise InvalidDataError(
-            f"{what} is larger than is read", code="hub.too_large", because=f"unpacked it exceeds {limit:,} bytes"
+            f"{what} is larger than is read",
+            code="hub.too_large",
+            because=f"unpacked it exceeds {limit:,} bytes",
+            hint=_CHECK_PROXY,
         )
     return out
 
@@ -314,7 +326,7 @@ def _refused_redirect(url: str, target: str, why: str) -> InvalidDataError:
         f"a redirect of `{_host(url)}` was not followed",
         code="hub.redirect_host",
         because=f"{why}: {_without_query(target)}",
-        hint="check HF_ENDPOINT and the proxy",
+        hint=_CHECK_PROXY,
     )
 
 
