@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sizer.anatomy.estimate import Estimate, estimate_from_bytes, estimate_from_config
@@ -203,6 +203,9 @@ def _counts(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> _Counts:
         return _Counts(
             total=total, total_basis=basis, total_reason=reason, active_reason="a pipeline has no text token to follow"
         )
+    if any(p.part.config is None and _is_unrecognised(p.anatomy) for p in parts):
+        why = "there is no config.json, and the names do not show what the tensors are for"
+        return _Counts(total=total, total_basis=basis, total_reason=reason, active_reason=why, active_range=(0, total))
     actives = [p.anatomy.active for p in parts]
     ranges = [p.anatomy.active_range or (p.anatomy.active or 0, p.anatomy.active or 0) for p in parts]
     has_range = any(p.anatomy.active_range for p in parts)
@@ -218,6 +221,12 @@ def _counts(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> _Counts:
         compute=sum(p.anatomy.active_compute or 0 for p in parts) if known else None,
         bare=sum(p.anatomy.active_without_embeddings or 0 for p in parts) if known else None,
     )
+
+
+def _is_unrecognised(anatomy: Anatomy) -> bool:
+    """Whether most parameters are in no known component: nothing can be said of what a token uses."""
+    other = sum(part.total_parameters for part in anatomy.components if part.name == "other")
+    return 2 * other > anatomy.total
 
 
 def _active_reason(parts: Sequence[PartAnatomy]) -> str:
@@ -255,10 +264,12 @@ def _uncounted(checkpoint: Checkpoint) -> _Counts:
 
 def _components(checkpoint: Checkpoint, parts: Sequence[PartAnatomy], counts: _Counts) -> tuple[Component, ...]:
     if len(parts) == 1 and parts[0].part.name == "":
-        components = parts[0].anatomy.components
-        if checkpoint.format != "adapter":
-            return components
-        return (Component(name="adapter", total_parameters=parts[0].anatomy.total, active_parameters=None),)
+        anatomy = parts[0].anatomy
+        if checkpoint.format == "adapter":
+            return (Component(name="adapter", total_parameters=anatomy.total, active_parameters=None),)
+        if counts.active is None and anatomy.active is not None:
+            return tuple(replace(component, active_parameters=None) for component in anatomy.components)
+        return anatomy.components
     return tuple(
         Component(
             name=p.part.name or "model",
@@ -306,6 +317,12 @@ def _warnings(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> tuple[Not
             found += header.notices
         found += p.unpacked.notices
         found += p.anatomy.notices
+        if p.part.config is None and checkpoint.format == "safetensors":
+            found.append(
+                Notice(
+                    code="config.missing", message="there is no config.json; what tensors are is read from their names"
+                )
+            )
         if p.anatomy.tied_copy_parameters:
             found.append(
                 Notice(

@@ -76,6 +76,26 @@ def test_no_config_leaves_active_unknown_within_bounds():
     assert "config.json" in report.active_parameters_reason
 
 
+def test_a_dense_model_without_config_is_read_from_its_names():
+    """Names that show a dense decoder give its active count, with a warning that there is no config.json."""
+    dense = header(
+        model__embed_tokens__weight=("BF16", (100, 8)),
+        model__layers__0__self_attn__q_proj__weight=("BF16", (8, 8)),
+        model__layers__0__mlp__up_proj__weight=("BF16", (16, 8)),
+    )
+    report = inspect_checkpoint(checkpoint(dense, config=None))
+    assert report.total_parameters == report.active_parameters == 800 + 64 + 128
+    assert [notice.code for notice in report.warnings] == ["config.missing"]
+
+
+def test_names_that_say_nothing_leave_active_unknown():
+    """Without config.json and without known names the total is counted and the active count is not guessed."""
+    report = inspect_checkpoint(checkpoint(header(w=("BF16", (4, 4))), config=None))
+    assert report.total_parameters == 16
+    assert report.active_parameters is None
+    assert report.active_parameters_range == (0, 16)
+
+
 @pytest.mark.parametrize("top_k", [0, -1, 5, True, "2", 1.5, [], [5], ["2"], {"a": 1}])
 def test_a_top_k_that_cannot_be_is_not_used(top_k):
     """A top-k of the wrong type or size is refused with a reason; the total stays."""
