@@ -7,9 +7,10 @@ config.json says only how many a token uses.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from sizer.anatomy.settings import Settings
@@ -17,21 +18,10 @@ from sizer.anatomy.vocabulary import Family, vocabulary
 from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
 
-__all__ = ["ActiveRouted", "ExpertLayers", "TopK", "find_experts", "read_top_k", "routed_active"]
-
-EXPERT_COUNT_KEYS = (
-    "n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts", "ffn_config.moe_num_experts",
-    "moe.num_experts", "num_moe_experts", "n_experts", "expert_count",
-)  # fmt: skip
-TOP_K_KEYS = (
-    "num_experts_per_tok", "num_experts_per_token", "experts_per_token", "moe_topk", "moe_top_k", "moe_k",
-    "top_k_experts", "ffn_config.moe_top_k", "moe.num_experts_per_tok", "num_selected_experts",
-    "moe_router_topk", "expert_used_count", "router_top_k", "num_experts_per_layer_tok", "n_experts_per_tok",
-    "n_activated_experts", "moe_num_active_experts", "num_activated_experts",
-)  # fmt: skip
-SHARED_COUNT_KEYS = (
-    "n_shared_experts", "num_shared_experts", "num_shared_expert", "moe_num_shared_experts", "expert_shared_count",
-)  # fmt: skip
+__all__ = [
+    "ActiveRouted", "ExpertLayers", "TopK", "find_experts", "notices_about", "read_top_k", "routed_active",
+    "zero_experts",
+]  # fmt: skip
 
 Block = tuple[str, tuple[int, ...]]
 """One MoE layer: the name template up to its experts, and the numbers in it."""
@@ -45,8 +35,10 @@ class ExpertLayers:
     """Experts that have weights, in each MoE layer."""
     parameters: dict[Block, dict[int, int]]
     """Routed parameters of each expert of each MoE layer (expert -1 stands for an even share of all)."""
-    groups: frozenset[int]
-    """Positions, in the list given to `find_experts`, of the groups that hold routed experts."""
+    routed: tuple[LogicalTensor, ...]
+    """The groups that hold routed experts."""
+    rest: tuple[LogicalTensor, ...]
+    """The groups that do not, in the order given."""
     router_rows: dict[Block, int]
     """Rows of the router of each layer, where a router was seen: experts without weights included."""
 
@@ -83,52 +75,59 @@ class ActiveRouted:
 
 def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertLayers:
     """The routed experts among these tensors of one text stack."""
-    words = vocabulary()
-    declared = _declared_counts(settings)
+    words, declared = vocabulary(), _declared_counts(settings)
     router_rows = _router_rows(groups, declared)
+    known = _known_counts(groups, declared, router_rows)
     sizes: dict[Block, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    counts: dict[Block, int] = {}
-    members: set[int] = set()
     indexed: dict[Block, set[int]] = defaultdict(set)
-    fused: list[tuple[int, Block, int, LogicalTensor]] = []
-    for position, group in enumerate(groups):
-        segments = group.name.split(".")
+    fused: dict[Block, int] = {}
+    places: list[tuple[str, int] | None] = []
+    for group in groups:
+        segments, place = group.name.split("."), None
         if words.shared_experts.any(segments):
-            continue
-        star = _expert_star(segments)
-        if star is not None:
-            members.add(position)
-            head, stars_before = _block_name(segments, star)
+            pass
+        elif (star := _expert_star(group, segments, known)) is not None:
+            place = head, stars = _block_name(segments, star)
             for index in group.indices:
-                block = (head, index[:stars_before])
-                indexed[block].add(index[stars_before])
-                sizes[block][index[stars_before]] += group.parameters
-        elif (count := _fused_count(group, segments, declared, router_rows)) is not None:
-            fused.extend((position, block, count, group) for block in _fused_blocks(group, segments))
-    for block, seen in list(indexed.items()):
-        if len(seen) < 2:  # `experts.0` alone is a dense layer under another name
-            del indexed[block], sizes[block]
-    counts.update({block: len(seen) for block, seen in indexed.items()})
-    for position, block, count, group in fused:
-        members.add(position)
-        counts[block] = max(count, counts.get(block, 0))
-        sizes[block][-1] += group.parameters
-    members = {p for p in members if _has_block(groups[p], counts)}
+                block, expert = (head, index[:stars]), index[stars]
+                indexed[block].add(expert)
+                sizes[block][expert] += group.parameters
+        elif (count := _fused_count(group, segments, known)) is not None:
+            place = head, stars = _fused_block_name(segments)
+            for index in group.indices:
+                fused[head, index[:stars]] = max(count, fused.get((head, index[:stars]), 0))
+                sizes[head, index[:stars]][-1] += group.parameters
+        places.append(place)
+    # `experts.0` alone is a dense layer under another name
+    counts = {block: len(seen) for block, seen in indexed.items() if len(seen) > 1}
+    counts.update({block: max(count, counts.get(block, 0)) for block, count in fused.items()})
+    routed, rest = _split(groups, places, counts)
     return ExpertLayers(
         experts=counts,
-        parameters={block: dict(by_expert) for block, by_expert in sizes.items()},
-        groups=frozenset(members),
+        parameters={block: dict(by_expert) for block, by_expert in sizes.items() if block in counts},
+        routed=tuple(routed),
+        rest=tuple(rest),
         router_rows={block: rows for block in counts if (rows := _rows_of(block, router_rows))},
     )
 
 
 def read_top_k(settings: Settings, family: Family, layers: ExpertLayers) -> TopK:
-    """How many experts a token uses, from config.json's known keys, else from the family's file."""
+    """How many experts a token uses: from config.json, else what the family fixes.
+
+    Known keys come first; a key that nobody listed is taken where its words say so and all such keys agree.
+    """
+    keys = vocabulary().keys.experts_per_token
     most = max((layers.router_rows.get(block, count) for block, count in layers.experts.items()), default=0)
-    value = settings.integers(*TOP_K_KEYS)
-    key = next((key for key in TOP_K_KEYS if settings.raw(key) is not None), "")
+    value, key = settings.integers(*keys), next((key for key in keys if settings.raw(key) is not None), "")
+    if value is None and key:
+        return TopK(value=None, reason=f"`{key}` in config.json is no usable number")
+    if value is None:
+        likely = _likely_top_k(settings, most)
+        if len(set(likely.values())) > 1:
+            return TopK(value=None, reason=f"config.json has several keys that may be the top-k: {', '.join(likely)}")
+        key, value = next(iter(likely.items()), ("", None))
     if value is None and family.experts_per_token is not None:
-        value, key = family.experts_per_token, "fixed by the architecture"
+        key, value = "fixed by the architecture", family.experts_per_token
     if value is None:
         where = "there is no config.json" if settings.is_missing else "config.json has no top-k"
         return TopK(value=None, reason=where)
@@ -147,11 +146,11 @@ def routed_active(layers: ExpertLayers, top_k: TopK, settings: Settings) -> Acti
         return ActiveRouted(mean=0, minimum=0, maximum=0)
     if top_k.value is None and not top_k.per_layer:
         return ActiveRouted(mean=None, minimum=0, maximum=everything, reason=top_k.reason)
-    zero = _zero_experts(settings)
+    zero = zero_experts(settings)
     mean, low, high, varies = Fraction(0), 0, 0, False
     for order, (block, count) in enumerate(sorted(layers.experts.items(), key=lambda item: item[0])):
         k = _k_of(block, order, top_k, len(layers.experts))
-        sizes = _text_sizes(layers.parameters[block], count, settings)
+        sizes = _text_sizes(layers.parameters[block], count, layers.router_rows.get(block, 0), settings)
         if k is None:
             return ActiveRouted(
                 mean=None, minimum=0, maximum=everything,
@@ -168,7 +167,7 @@ def routed_active(layers: ExpertLayers, top_k: TopK, settings: Settings) -> Acti
 
 def notices_about(layers: ExpertLayers, settings: Settings) -> list[Notice]:
     """Where config.json's expert count is not what the headers hold: the headers win."""
-    declared = settings.integers(*EXPERT_COUNT_KEYS)
+    declared = settings.integers(*vocabulary().keys.experts)
     held = Counter(layers.experts.values())
     if declared is None or not held:
         return []
@@ -186,27 +185,84 @@ def notices_about(layers: ExpertLayers, settings: Settings) -> list[Notice]:
     ]
 
 
+def zero_experts(settings: Settings) -> int:
+    """Experts without weights that the router may pick (identity experts), from a key that says so."""
+    words = vocabulary().keys
+    for key, value in settings.items():
+        parts = re.split(r"[_.]+", key.lower())
+        if words.weightless.any(parts) and words.of_experts.any(parts):
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return value
+    return 0
+
+
+def _likely_top_k(settings: Settings, most: int) -> dict[str, int]:
+    """Keys whose words say "experts per token", with values that a layer allows."""
+    words = vocabulary().keys
+    found: dict[str, int] = {}
+    for key, value in settings.items():
+        parts = re.split(r"[_.]+", key.lower())
+        says_experts, says_chosen = words.of_experts.any(parts), words.chosen.any(parts)
+        if says_experts and says_chosen and not words.not_top_k.any(parts):
+            if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most:
+                found.setdefault(key, value)
+    return found
+
+
+def _split(
+    groups: Sequence[LogicalTensor], places: Sequence[tuple[str, int] | None], counts: dict[Block, int]
+) -> tuple[list[LogicalTensor], list[LogicalTensor]]:
+    """Groups in routed experts and the rest; one whose blocks are of both kinds is cut in two."""
+    routed, rest = [], []
+    for group, place in zip(groups, places, strict=True):
+        inside = tuple(i for i in group.indices if place and (place[0], i[: place[1]]) in counts)
+        if len(inside) == group.count:
+            routed.append(group)
+        elif not inside:
+            rest.append(group)
+        else:
+            routed.append(replace(group, indices=inside))
+            rest.append(replace(group, indices=tuple(sorted(set(group.indices) - set(inside)))))
+    return routed, rest
+
+
 def _declared_counts(settings: Settings) -> frozenset[int]:
-    value = settings.integers(*EXPERT_COUNT_KEYS)
+    value = settings.integers(*vocabulary().keys.experts)
     numbers = value if isinstance(value, list) else [value] if value else []
     return frozenset(number for number in numbers if number > 1)
 
 
-def _zero_experts(settings: Settings) -> int:
-    """Experts without weights that the router may pick (identity experts), from a key that says so."""
-    for key, value in settings.items():
-        if "zero" in key and "expert" in key and isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-    return 0
+def _known_counts(
+    groups: Sequence[LogicalTensor], declared: frozenset[int], router_rows: dict[str, set[int]]
+) -> dict[str, frozenset[int]]:
+    """By stack, the numbers of experts that something says: config.json, a router, a fused tensor under a plain word."""
+    words = vocabulary()
+    found: dict[str, set[int]] = defaultdict(set)
+    for group in groups:
+        segments = group.name.split(".")
+        stack = _layer_of(segments)
+        found[stack] |= declared | router_rows.get(stack, set())
+        if len(group.shape or ()) == 3 and words.fused_experts.any(segments) and not words.shared_experts.any(segments):
+            found[stack].add((group.shape or (0,))[0])
+    return {stack: frozenset(count for count in counts if count > 1) for stack, counts in found.items()}
 
 
-def _expert_star(segments: list[str]) -> int | None:
+def _expert_star(group: LogicalTensor, segments: list[str], known: dict[str, frozenset[int]]) -> int | None:
     """The segment whose number tells experts apart, or None."""
     words = vocabulary()
     for position, segment in enumerate(segments):
         if segment == "*" and position and words.indexed_experts.has(segments[position - 1]):
             return position
-        if segment.startswith(("expert_*", "experts_*")):
+        if words.numbered_expert.has(segment):
+            return position
+    if words.mixer.any(segments) or words.norm.any(segments):
+        return None
+    # no word says so: a number below the layer that runs over exactly as many values as there are experts
+    counts = known.get(_layer_of(segments), frozenset())
+    stars = [position for position, segment in enumerate(segments) if segment == "*"]
+    for order, position in enumerate(stars[1:], start=1):
+        numbers = {index[order] for index in group.indices}
+        if len(numbers) in counts and max(numbers) == len(numbers) - 1:
             return position
     return None
 
@@ -219,47 +275,31 @@ def _block_name(segments: list[str], star: int) -> tuple[str, int]:
     return ".".join(head), sum(segment.count("*") for segment in segments[:star])
 
 
-def _fused_count(
-    group: LogicalTensor, segments: list[str], declared: frozenset[int], router_rows: dict[str, set[int]]
-) -> int | None:
+def _fused_count(group: LogicalTensor, segments: list[str], known: dict[str, frozenset[int]]) -> int | None:
     """How many experts a fused tensor holds, or None where it is not one."""
-    words = vocabulary()
-    shape = group.shape
-    if shape is None or not shape:
-        return None
+    words, shape = vocabulary(), group.shape or ()
+    counts = known.get(_layer_of(segments), frozenset())
     place = next((i for i, segment in enumerate(segments) if words.fused_experts.has(segment)), None)
-    known = declared | _rows_near(group.name, router_rows)
-    if words.router.any(segments[-2:]) or words.router.any(segments[place + 1 :] if place is not None else segments):
+    if len(shape) >= 3 and shape[0] > 1:
+        if place is not None:
+            return shape[0]
+        is_mixer = words.mixer.any(segments) and not words.dense_ffn.any(segments)
+        return shape[0] if shape[0] in counts and not is_mixer else None
+    if words.router.any(segments if place is None else segments[place + 1 :]) or not shape:
         return None
-    if len(shape) >= 3 and shape[0] > 1 and (shape[0] in known or (place is not None and not known)):
-        if place is None and words.mixer.any(segments) and not words.dense_ffn.any(segments):
-            return None  # a convolution or per-head weight that happens to have as many rows
-        return shape[0]
-    if place is None:
-        return None
-    explicit = "expert" in segments[place] or "exps" in segments[place]
-    if explicit and len(shape) <= 2 and shape[0] in known:
-        return shape[0]  # biases and scales of fused experts
-    if explicit and len(shape) == 2:  # experts flattened into rows
-        return next((count for count in sorted(known) if shape[0] % count == 0), None)
+    if words.expert_rows.any(segments):  # biases and scales of fused experts, or experts flattened into rows
+        if shape[0] in counts:
+            return shape[0]
+        return next((c for c in sorted(counts) if len(shape) == 2 and any(size % c == 0 for size in shape)), None)
     return None
 
 
-def _fused_blocks(group: LogicalTensor, segments: list[str]) -> Iterable[Block]:
+def _fused_block_name(segments: list[str]) -> tuple[str, int]:
+    """The template of the MoE layer around fused experts, and how many numbers stand in it."""
     words = vocabulary()
     place = next((i for i, segment in enumerate(segments) if words.fused_experts.has(segment)), len(segments) - 1)
     head = ".".join(segments[:place])
-    stars = head.count("*")
-    return ((head, index[:stars]) for index in group.indices)
-
-
-def _has_block(group: LogicalTensor, counts: dict[Block, int]) -> bool:
-    segments = group.name.split(".")
-    star = _expert_star(segments)
-    if star is None:
-        return True
-    head, stars = _block_name(segments, star)
-    return any((head, index[:stars]) in counts for index in group.indices)
+    return head, head.count("*")
 
 
 def _router_rows(groups: Sequence[LogicalTensor], declared: frozenset[int]) -> dict[str, set[int]]:
@@ -303,16 +343,20 @@ def _k_of(block: Block, order: int, top_k: TopK, blocks: int) -> int | None:
     return top_k.per_layer[order] if len(top_k.per_layer) == blocks else None
 
 
-def _text_sizes(by_expert: dict[int, int], count: int, settings: Settings) -> list[int]:
+def _text_sizes(by_expert: dict[int, int], count: int, rows: int, settings: Settings) -> list[int]:
     """Parameters of each expert that a text token can be sent to.
 
-    Where config.json lists one expert count per modality and the experts differ in size, text comes first.
+    Where experts are of two sizes and the router has rows for some of them only (or config.json lists one count
+    per modality), each modality has experts of its own: text comes first.
     """
     shared = Fraction(by_expert.get(-1, 0), count)
     sizes = [size for expert, size in sorted(by_expert.items()) if expert >= 0]
     if not sizes:
         return [int(shared)] * count if shared.denominator == 1 else [round(shared)] * count
-    declared = settings.integers(*EXPERT_COUNT_KEYS)
-    if isinstance(declared, list) and sum(declared) == len(sizes) and len(set(sizes)) > 1:
-        sizes = sizes[: declared[0]]
+    if len(set(sizes)) > 1:
+        declared = settings.integers(*vocabulary().keys.experts)
+        if isinstance(declared, list) and sum(declared) == len(sizes):
+            sizes = sizes[: declared[0]]
+        elif 0 < rows < len(sizes):
+            sizes = sizes[:rows]
     return [size + round(shared) for size in sizes]

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sizer.anatomy import experts
+from sizer.anatomy.parts import TOWERS, place_beside, without_buffers
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import family_of, vocabulary
 from sizer.notices import Notice
@@ -25,16 +26,11 @@ __all__ = ["COMPONENTS", "Anatomy", "Component", "Experts", "analyse"]
 
 COMPONENTS = (
     "input_embedding", "lookup_tables", "mixer", "dense_ffn", "router", "shared_experts", "routed_experts", "norms",
-    "output_head", "mtp", "vision", "audio", "projector", "adapter", "other",
+    "output_head", "mtp", "vision", "audio", "other_encoders", "projector", "adapter", "other",
 )  # fmt: skip
 """In the order of a forward pass. `mixer` is attention or what stands in its place."""
 
-_INACTIVE = frozenset({"mtp", "vision", "audio", "projector", "lookup_tables"})
-_INTEGERS = frozenset({"I64", "I32", "I16", "I8", "U64", "U32", "U16", "BOOL"})
-_MTP_KEYS = (
-    "num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules", "num_mtp_layers", "mtp_transformer_layers",
-)  # fmt: skip
-_LAYER_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
+_INACTIVE = TOWERS | {"mtp", "lookup_tables"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,16 +94,15 @@ def analyse(tensors: Sequence[LogicalTensor], config: dict[str, object] | None) 
     """The anatomy of one model from its logical tensors and its config.json (which may be missing or wrong)."""
     settings = Settings(config)
     family = family_of(settings.model_types)
-    counted, buffers = _without_buffers(tensors)
-    placed = _place_beside(counted, settings)
+    counted, buffers = without_buffers(tensors)
+    placed = place_beside(counted, settings)
     text = [group for component, group in placed if component == ""]
-    if not any(len(group.shape or ()) > 1 for group in text):  # a tower on its own is the model
-        placed = [("" if component in ("vision", "audio") else component, group) for component, group in placed]
-        text = [group for component, group in placed if component == ""]
     layers = experts.find_experts(text, settings)
     top_k = experts.read_top_k(settings, family, layers)
     routed = experts.routed_active(layers, top_k, settings)
-    placed = _place_text(placed, layers, settings)
+    placed = [(component, group) for component, group in placed if component != ""]
+    placed += [("routed_experts", group) for group in layers.routed]
+    placed += [(_text_component(group, layers, settings.vocabulary_size), group) for group in layers.rest]
     placed, copies = _without_copies(placed, settings, family.tie_word_embeddings)
 
     totals: dict[str, int] = defaultdict(int)
@@ -151,106 +146,6 @@ def _notices(layers: experts.ExpertLayers, top_k: experts.TopK, settings: Settin
         yield Notice(code="config.top_k", message=f"active parameters are unknown: {top_k.reason}")
 
 
-def _without_buffers(tensors: Iterable[LogicalTensor]) -> tuple[list[LogicalTensor], int]:
-    """Parameters only, and how many stored elements were buffers."""
-    words = vocabulary()
-    kept, dropped = [], 0
-    for group in tensors:
-        segments = group.name.split(".")
-        is_buffer = words.buffers.has(segments[-1]) or (len(segments) > 1 and words.buffers.any(segments[-3:-1]))
-        if is_buffer or group.storage in _INTEGERS or _is_mask(group, segments):
-            dropped += group.total
-        else:
-            kept.append(group)
-    return kept, dropped
-
-
-def _is_mask(group: LogicalTensor, segments: list[str]) -> bool:
-    """A causal mask saved under the name of a bias: [1, 1, n, n] in an attention module."""
-    shape = group.shape or ()
-    return segments[-1] == "bias" and len(shape) == 4 and shape[:2] == (1, 1) and shape[2] == shape[3]
-
-
-def _place_beside(tensors: Iterable[LogicalTensor], settings: Settings) -> list[tuple[str, LogicalTensor]]:
-    """Each group with its component, `""` for the text stack. Groups are split where only some layers are MTP."""
-    words = vocabulary()
-    groups = list(tensors)
-    extra = _extra_layers(groups, settings)
-    placed = []
-    for group in groups:
-        segments = group.name.split(".")
-        first = next((i for i, segment in enumerate(segments) if "*" in segment), len(segments))
-        component = next(
-            (
-                component
-                for component, roots, anywhere in words.beside
-                if roots.any(segments[: max(first, 1)]) or anywhere.any(segments)
-            ),
-            "",
-        )
-        stack = ".".join(segments[:first])
-        if component == "" and (numbers := extra.get(stack)):
-            inside = tuple(index for index in group.indices if index[0] in numbers)
-            outside = tuple(index for index in group.indices if index[0] not in numbers)
-            placed += [("mtp", _part(group, inside))] if inside else []
-            placed += [("", _part(group, outside))] if outside else []
-        else:
-            placed.append((component, group))
-    return placed
-
-
-def _part(group: LogicalTensor, indices: tuple[tuple[int, ...], ...]) -> LogicalTensor:
-    if len(indices) == len(group.indices):
-        return group
-    return LogicalTensor(
-        name=group.name, indices=indices, shape=group.shape, parameters=group.parameters, storage=group.storage,
-        stored_bytes=group.stored_bytes, is_exact=group.is_exact,
-    )  # fmt: skip
-
-
-def _extra_layers(groups: Iterable[LogicalTensor], settings: Settings) -> dict[str, set[int]]:
-    """Layers of the main stack that are extra prediction layers, by stack: `{"model.layers": {61}}`.
-
-    They hold a marker (a projection that joins embedding and hidden state), or they lie beyond
-    `num_hidden_layers` in a config that says there are such layers.
-    """
-    words = vocabulary()
-    extra: dict[str, set[int]] = defaultdict(set)
-    seen: dict[str, set[int]] = defaultdict(set)
-    for group in groups:
-        segments = group.name.split(".")
-        first = next((i for i, segment in enumerate(segments) if segment == "*"), None)
-        if first is None:
-            continue
-        stack = ".".join(segments[:first])
-        numbers = {index[0] for index in group.indices}
-        seen[stack] |= numbers
-        if words.mtp_markers.any(segments[first + 1 :]):
-            extra[stack] |= numbers
-    declared = settings.integer(*_LAYER_KEYS)
-    if declared and any((settings.integer(key) or 0) > 0 for key in _MTP_KEYS):
-        for stack, numbers in seen.items():
-            if max(numbers) >= declared and set(range(declared)) <= numbers:
-                extra[stack] |= {number for number in numbers if number >= declared}
-    return extra
-
-
-def _place_text(
-    placed: Iterable[tuple[str, LogicalTensor]], layers: experts.ExpertLayers, settings: Settings
-) -> list[tuple[str, LogicalTensor]]:
-    """The text stack's groups with their components; `layers.groups` counts text groups in order."""
-    vocabulary_size = settings.integer("vocab_size", "n_vocab", "padded_vocab_size")
-    out, position = [], -1
-    for component, group in placed:
-        if component != "":
-            out.append((component, group))
-            continue
-        position += 1
-        is_routed = position in layers.groups
-        out.append(("routed_experts" if is_routed else _text_component(group, layers, vocabulary_size), group))
-    return out
-
-
 def _text_component(group: LogicalTensor, layers: experts.ExpertLayers, vocabulary_size: int | None) -> str:
     words = vocabulary()
     segments = group.name.split(".")
@@ -276,7 +171,7 @@ def _text_component(group: LogicalTensor, layers: experts.ExpertLayers, vocabula
             return "output_head"
     if words.norm.has(modules[-1]) or (len(modules) > 1 and words.norm.has(modules[-2])):
         return "norms"
-    if "embed" in modules[-1] and len(shape) == 2 and shape[0] > 4 * shape[1] and vocabulary_size != shape[0]:
+    if "embed" in modules[-1] and len(shape) == 2 and vocabulary_size and shape[0] > 2 * vocabulary_size:
         return "lookup_tables"
     for segment in modules:
         if words.mixer.has(segment):
@@ -296,8 +191,8 @@ def _without_copies(
     placed: Sequence[tuple[str, LogicalTensor]], settings: Settings, family_default: bool | None
 ) -> tuple[list[tuple[str, LogicalTensor]], list[LogicalTensor]]:
     """The groups without second copies of the token table: a tied head stored anyway, an encoder's own copy."""
-    stated = settings.flag("tie_word_embeddings", "tie_embeddings")
-    is_tied = family_default if stated is None else stated
+    stated = settings.flags(*vocabulary().keys.tied)
+    is_tied = family_default if not stated else False not in stated  # where a config contradicts itself, files win
     tables = [g for c, g in placed if c == "input_embedding" and len(g.shape or ()) == 2 and not _is_position(g)]
     main = next((g for g in tables if g.name.split(".")[0] == "shared"), tables[0] if tables else None)
     kept, copies = [], []
@@ -337,13 +232,13 @@ def _describe(
     counts = [count for _, count in sorted(layers.experts.items())]
     words = vocabulary()
     has_shared = any(words.shared_experts.any(group.name.split(".")) for group in text)
-    shared = settings.integer(*experts.SHARED_COUNT_KEYS) if has_shared else 0
+    shared = settings.integer(*words.keys.shared_experts) if has_shared else 0
     return Experts(
         routed_experts=max(counts) if counts else None,
         routed_experts_per_layer=tuple(counts) if len(set(counts)) > 1 else (),
         experts_per_token=top_k.value if counts else None,
         experts_per_token_per_layer=top_k.per_layer if counts else (),
-        zero_compute_experts=experts._zero_experts(settings) if counts else 0,
+        zero_compute_experts=experts.zero_experts(settings) if counts else 0,
         shared_experts=shared or int(has_shared),
         moe_layers=len(counts),
         top_k_source=top_k.source if counts else "",

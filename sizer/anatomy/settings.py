@@ -21,9 +21,18 @@ _TEXT_CONFIGS = (
     "lm_config",
     "llm",
     "decoder_config",
+    "decoder",
+    "text_model_config",
+    "model_config",
 )
 _OUTER_CONFIGS = ("thinker_config",)
 _NESTED_GROUPS = ("ffn_config", "attn_config", "moe", "moe_config", "ssm_cfg", "attn_cfg")
+# Words in the names of configs that describe another modality.
+_TOWER_WORDS = (
+    "vision", "visual", "vit", "image", "video", "audio", "speech", "acoustic", "codec", "talker", "code2wav",
+    "token2wav", "sam", "perception",
+)  # fmt: skip
+_VOCABULARY_KEYS = ("vocab_size", "n_vocab", "padded_vocab_size")
 
 
 class Settings:
@@ -47,6 +56,15 @@ class Settings:
                 if isinstance(inner := outer.get(key), dict):
                     yield inner
             yield outer
+
+    @property
+    def has_towers(self) -> bool:
+        """Whether a nested config describes another modality than text."""
+        return any(
+            isinstance(value, dict) and (_names_a_tower(key) or ("encoder" in key and not _has_vocabulary(value)))
+            for scope in self._scopes
+            for key, value in scope.items()
+        )
 
     def raw(self, *keys: str) -> Any:
         """The first value that is present and not null, over scopes then keys; None if there is none.
@@ -89,6 +107,11 @@ class Settings:
         value = self.raw(*keys)
         return value if isinstance(value, bool) else None
 
+    def flags(self, *keys: str) -> set[bool]:
+        """Every boolean under these keys, over all scopes: two where a multimodal config contradicts itself."""
+        found = (scope.get(key) for scope in self._scopes for key in keys)
+        return {value for value in found if isinstance(value, bool)}
+
     def text(self, *keys: str) -> str | None:
         """A text; None where there is none."""
         value = self.raw(*keys)
@@ -99,6 +122,11 @@ class Settings:
         """`model_type` of the language model and of the root, in that order."""
         found = [scope.get("model_type") for scope in self._scopes]
         return list(dict.fromkeys(value for value in found if isinstance(value, str)))
+
+    @property
+    def vocabulary_size(self) -> int | None:
+        """Rows of the token table."""
+        return self.integer(*_VOCABULARY_KEYS)
 
     def items(self) -> Iterator[tuple[str, Any]]:
         """All key-value pairs of the scopes and the groups in them, most specific first."""
@@ -117,3 +145,11 @@ class Settings:
         )
         if notice not in self.notices:
             self.notices.append(notice)
+
+
+def _names_a_tower(key: str) -> bool:
+    return any(word in key.lower() for word in _TOWER_WORDS)
+
+
+def _has_vocabulary(config: dict[str, Any]) -> bool:
+    return any(key in config for key in _VOCABULARY_KEYS)

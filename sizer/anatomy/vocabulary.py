@@ -23,10 +23,25 @@ class _Beside:
 @dataclass(frozen=True, kw_only=True)
 class _Experts:
     indexed: list[str]
+    numbered: list[str]
     fused: list[str]
+    rows: list[str]
     shared: list[str]
     router: list[str]
     router_only: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Keys:
+    experts: list[str]
+    experts_per_token: list[str]
+    shared_experts: list[str]
+    extra_layers: list[str]
+    tied: list[str]
+    of_experts: list[str]
+    chosen: list[str]
+    not_top_k: list[str]
+    weightless: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +50,7 @@ class _Table:
     checked: object
     beside_the_text: list[_Beside]
     buffers: list[str]
+    constants: list[str]
     experts: _Experts
     mtp_markers: list[str]
     head: list[str]
@@ -44,6 +60,7 @@ class _Table:
     norm: list[str]
     mixer: list[str]
     dense_ffn: list[str]
+    keys: _Keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +101,21 @@ class Words:
         return any(self.has(segment) for segment in segments)
 
 
+class Keys:
+    """Keys of config.json by meaning (a dot steps into a nested group), and the words that keys are made of."""
+
+    def __init__(self, table: _Keys) -> None:
+        self.experts = table.experts
+        self.experts_per_token = table.experts_per_token
+        self.shared_experts = table.shared_experts
+        self.extra_layers = table.extra_layers
+        self.tied = table.tied
+        self.of_experts = Words(table.of_experts)
+        self.chosen = Words(table.chosen)
+        self.not_top_k = Words(table.not_top_k)
+        self.weightless = Words(table.weightless)
+
+
 class Vocabulary:
     """`data/architectures/vocabulary.yaml`, ready to match."""
 
@@ -93,7 +125,11 @@ class Vocabulary:
             (row.component, Words(row.roots or []), Words(row.segments or [])) for row in table.beside_the_text
         ]
         self.buffers = Words(table.buffers)
+        self.constants = Words(table.constants)
+        self.keys = Keys(table.keys)
         self.indexed_experts = Words(table.experts.indexed)
+        self.numbered_expert = Words(table.experts.numbered)
+        self.expert_rows = Words(table.experts.rows)
         self.fused_experts = Words(table.experts.fused)
         self.shared_experts = Words(table.experts.shared)
         self.router = Words(table.experts.router)

@@ -1,0 +1,185 @@
+"""Which tensors are parameters of the text stack, and which stand beside it.
+
+Beside the text stand towers (vision, audio, other encoders), projectors, extra prediction layers and adapters.
+Words of names tell most of them. What no word tells, the place of the token table does: in a multimodal model the
+text lives where its token table lives, and what is stored elsewhere serves another modality.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from sizer.anatomy.settings import Settings
+from sizer.anatomy.vocabulary import vocabulary
+from sizer.quantization.interface import LogicalTensor
+
+__all__ = ["TOWERS", "Placed", "is_token_table", "module_of", "place_beside", "without_buffers"]
+
+TOWERS = frozenset({"vision", "audio", "other_encoders", "projector"})
+"""Components that serve another modality than text."""
+
+Placed = tuple[str, LogicalTensor]
+"""A group and its component; `""` stands for the text stack."""
+
+_INTEGERS = frozenset({"I64", "I32", "I16", "I8", "U64", "U32", "U16", "BOOL"})
+_LAYER_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "block_count")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TextRoot:
+    segments: tuple[str, ...]
+    """What the names of the text stack begin with."""
+    width: int
+    """Columns of its token table."""
+
+    def holds(self, segments: Sequence[str]) -> bool:
+        return tuple(segments[: len(self.segments)]) == self.segments
+
+
+def module_of(name: str) -> list[str]:
+    """The segments of a tensor's module: its name less `.weight` or `.bias`."""
+    segments = name.split(".")
+    return segments[:-1] if len(segments) > 1 and segments[-1] in ("weight", "bias") else segments
+
+
+def is_token_table(group: LogicalTensor) -> bool:
+    """Whether the group is a table that is looked up by token, by its name and shape."""
+    words, module = vocabulary(), module_of(group.name)
+    return (
+        len(group.shape or ()) == 2
+        and group.count == 1
+        and words.input_embedding.has(module[-1])
+        and not words.position_embedding.any(module)
+    )
+
+
+def without_buffers(tensors: Iterable[LogicalTensor]) -> tuple[list[LogicalTensor], int]:
+    """Parameters only, and how many stored elements were buffers."""
+    kept, dropped = [], 0
+    for group in tensors:
+        if _is_buffer(group):
+            dropped += group.total
+        else:
+            kept.append(group)
+    return kept, dropped
+
+
+def _is_buffer(group: LogicalTensor) -> bool:
+    words, segments, shape = vocabulary(), group.name.split("."), group.shape
+    if group.storage in _INTEGERS or words.buffers.has(segments[-1]):
+        return True
+    if len(segments) > 1 and words.buffers.any(segments[-3:-1]):
+        return True
+    if shape == () and words.constants.has(segments[-1]):
+        return True
+    # a causal mask saved under the name of a bias: [1, 1, n, n] in an attention module
+    return segments[-1] == "bias" and shape is not None and len(shape) == 4 and shape == (1, 1, shape[2], shape[2])
+
+
+def place_beside(tensors: Iterable[LogicalTensor], settings: Settings) -> list[Placed]:
+    """Each group with its component, `""` for the text stack. Groups are split where only some layers are MTP."""
+    placed = list(_place_by_words(list(tensors), settings))
+    tables = [group for component, group in placed if component == "" and is_token_table(group)]
+    if not tables:  # no text: a tower on its own is the model
+        return [("" if component in TOWERS else component, group) for component, group in placed]
+    is_multimodal = settings.has_towers or any(component in TOWERS for component, _ in placed)
+    return list(_place_by_root(placed, _text_root(tables, settings), settings)) if is_multimodal else placed
+
+
+def _place_by_words(groups: Sequence[LogicalTensor], settings: Settings) -> Iterable[Placed]:
+    words = vocabulary()
+    extra = _extra_layers(groups, settings)
+    for group in groups:
+        segments = group.name.split(".")
+        first = next((i for i, segment in enumerate(segments) if "*" in segment), len(segments))
+        component = next((c for c, roots, anywhere in words.beside
+                          if roots.any(segments[: max(first, 1)]) or anywhere.any(segments)), "")  # fmt: skip
+        numbers = extra.get(".".join(segments[:first])) if component == "" else None
+        if numbers:
+            inside = tuple(index for index in group.indices if index[0] in numbers)
+            outside = tuple(index for index in group.indices if index[0] not in numbers)
+            yield from [("mtp", replace(group, indices=inside))] if inside else []
+            yield from [("", replace(group, indices=outside))] if outside else []
+        else:
+            yield component, group
+
+
+def _text_root(tables: Sequence[LogicalTensor], settings: Settings) -> _TextRoot:
+    """Where the text stack is: beside the token table that has the vocabulary's rows, else the largest."""
+    words, rows = vocabulary(), settings.vocabulary_size
+    table = max(tables, key=lambda group: ((group.shape or (0,))[0] == rows, group.parameters))
+    module = module_of(table.name)[:-1]
+    while module and words.input_embedding.has(module[-1]):
+        module = module[:-1]
+    if module and module[-1] == "encoder":  # an encoder that shares its table with the decoder beside it
+        module = module[:-1]
+    return _TextRoot(segments=tuple(module), width=(table.shape or (0, 0))[-1])
+
+
+def _place_by_root(placed: Sequence[Placed], root: _TextRoot, settings: Settings) -> Iterable[Placed]:
+    """In a multimodal model: what is stored outside the text's place, and stacks of another width inside it."""
+    foreign = set() if True in settings.flags("is_encoder_decoder") else _foreign_stacks(placed, root)
+    stacks = {_child(group, ()) for component, group in placed if component == "" and _is_layer(group)}
+    for component, group in placed:
+        segments = group.name.split(".")
+        if component == "" and root.holds(segments):
+            component = "other_encoders" if _child(group, root.segments) in foreign else ""
+        elif component == "" and ("*" in group.name or not vocabulary().head.any(segments)):
+            component = "other_encoders" if _child(group, ()) in stacks else "projector"
+        yield component, group
+
+
+def _foreign_stacks(placed: Iterable[Placed], root: _TextRoot) -> set[str]:
+    """Stacks of layers beside the text's own whose parameters have not the width of the token table."""
+    totals: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    layered: set[str] = set()
+    for component, group in placed:
+        if component == "" and root.holds(group.name.split(".")):
+            child = _child(group, root.segments)
+            totals[child][0] += group.total
+            totals[child][1] += group.total if root.width in (group.shape or ()) else 0
+            layered |= {child} if _is_layer(group) else set()
+    alike = {child for child in layered if 2 * totals[child][1] >= totals[child][0]}
+    own = max(alike or layered, key=lambda child: totals[child][0], default="")
+    return layered - alike - {own}
+
+
+def _is_layer(group: LogicalTensor) -> bool:
+    """Whether the group stands in a numbered layer and mixes positions: attention, convolution, recurrence."""
+    segments = group.name.split(".")
+    return "*" in group.name and vocabulary().mixer.any(segments)
+
+
+def _child(group: LogicalTensor, root: Sequence[str]) -> str:
+    """The segment below a root."""
+    segments = group.name.split(".")
+    return segments[len(root)] if len(segments) > len(root) else ""
+
+
+def _extra_layers(groups: Iterable[LogicalTensor], settings: Settings) -> dict[str, set[int]]:
+    """Layers of the main stack that are extra prediction layers, by stack: `{"model.layers": {61}}`.
+
+    They hold a marker (a projection that joins embedding and hidden state), or they lie beyond
+    `num_hidden_layers` in a config that says there are such layers.
+    """
+    words = vocabulary()
+    extra: dict[str, set[int]] = defaultdict(set)
+    seen: dict[str, set[int]] = defaultdict(set)
+    for group in groups:
+        segments = group.name.split(".")
+        first = next((i for i, segment in enumerate(segments) if segment == "*"), None)
+        if first is None:
+            continue
+        stack = ".".join(segments[:first])
+        numbers = {index[0] for index in group.indices}
+        seen[stack] |= numbers
+        if words.mtp_markers.any(segments[first + 1 :]):
+            extra[stack] |= numbers
+    declared = settings.integer(*_LAYER_KEYS)
+    if declared and any((settings.integer(key) or 0) > 0 for key in words.keys.extra_layers):
+        for stack, numbers in seen.items():
+            if max(numbers) >= declared and set(range(declared)) <= numbers:
+                extra[stack] |= {number for number in numbers if number >= declared}
+    return extra
