@@ -190,9 +190,8 @@ def zero_experts(settings: Settings) -> int:
     words = vocabulary().keys
     for key, value in settings.items():
         parts = re.split(r"[_.]+", key.lower())
-        if words.weightless.any(parts) and words.of_experts.any(parts):
-            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-                return value
+        if words.weightless.any(parts) and words.of_experts.any(parts) and _is_count(value):
+            return int(value)
     return 0
 
 
@@ -203,10 +202,13 @@ def _likely_top_k(settings: Settings, most: int) -> dict[str, int]:
     for key, value in settings.items():
         parts = re.split(r"[_.]+", key.lower())
         says_experts, says_chosen = words.of_experts.any(parts), words.chosen.any(parts)
-        if says_experts and says_chosen and not words.not_top_k.any(parts):
-            if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most:
-                found.setdefault(key, value)
+        if says_experts and says_chosen and not words.not_top_k.any(parts) and _is_count(value) and value <= most:
+            found.setdefault(key, int(value))
     return found
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _split(
@@ -235,7 +237,7 @@ def _declared_counts(settings: Settings) -> frozenset[int]:
 def _known_counts(
     groups: Sequence[LogicalTensor], declared: frozenset[int], router_rows: dict[str, set[int]]
 ) -> dict[str, frozenset[int]]:
-    """By stack, the numbers of experts that something says: config.json, a router, a fused tensor under a plain word."""
+    """By stack, the numbers of experts that config.json, a router or a fused tensor under a plain word says."""
     words = vocabulary()
     found: dict[str, set[int]] = defaultdict(set)
     for group in groups:

@@ -1,0 +1,151 @@
+"""Routed experts in every layout, worked by hand on a model of two layers, width 8 and 16 rows of vocabulary."""
+
+from __future__ import annotations
+
+import pytest
+
+from sizer.anatomy.parameters import Anatomy, analyse
+from tests.unit.anatomy.names import tensors
+
+# embedding 16 x 8, head 16 x 8, per layer attention 8 x 8 and a router of 4 rows: 2 x 128 + 2 x (64 + 32) = 448
+BASE = {
+    "model.embed_tokens.weight": (16, 8),
+    "lm_head.weight": (16, 8),
+    "model.layers.{0-1}.self_attn.o_proj.weight": (8, 8),
+    "model.layers.{0-1}.mlp.gate.weight": (4, 8),
+}
+FIXED = 448
+CONFIG = {"vocab_size": 16, "num_experts": 4, "num_experts_per_tok": 2, "tie_word_embeddings": False}
+
+
+def count(experts: dict[str, tuple[int, ...]], config: dict[str, object] | None = None) -> Anatomy:
+    return analyse(tensors(BASE | experts), CONFIG if config is None else config)
+
+
+@pytest.mark.parametrize(
+    "experts",
+    [
+        pytest.param(
+            {"model.layers.{0-1}.mlp.experts.{0-3}.up_proj.weight": (6, 8),
+             "model.layers.{0-1}.mlp.experts.{0-3}.down_proj.weight": (8, 6)}, id="one by one"),
+        pytest.param(
+            {"model.layers.{0-1}.mlp.experts.up_proj": (4, 6, 8),
+             "model.layers.{0-1}.mlp.experts.down_proj": (4, 8, 6)}, id="three dimensions"),
+        pytest.param(
+            {"model.layers.{0-1}.mlp.experts.mlp.w1": (24, 8),
+             "model.layers.{0-1}.mlp.experts.mlp.w2": (24, 8)}, id="flattened to rows"),
+        pytest.param(
+            {"model.layers.{0-1}.mlp.experts.weight1": (8, 24),
+             "model.layers.{0-1}.mlp.experts.weight2": (24, 8)}, id="flattened to columns"),
+        pytest.param(
+            {"model.layers.{0-1}.mlp.experts.expert_{0-3}.wi.weight": (6, 8),
+             "model.layers.{0-1}.mlp.experts.expert_{0-3}.wo.weight": (8, 6)}, id="numbered by an underscore"),
+        pytest.param(
+            {"model.layers.{0-1}.mlp.specialists.{0-3}.up.weight": (6, 8),
+             "model.layers.{0-1}.mlp.specialists.{0-3}.down.weight": (8, 6)}, id="an unheard-of word"),
+        pytest.param(
+            {"model.layers.{0-1}.mlp.bank.up": (4, 6, 8),
+             "model.layers.{0-1}.mlp.bank.down": (4, 8, 6)}, id="an unheard-of word, three dimensions"),
+    ],
+)  # fmt: skip
+def test_every_layout_gives_the_same_counts(experts: dict[str, tuple[int, ...]]) -> None:
+    """Two layers of four experts of 2 x 48 hold 768 parameters, and two of the four are 384."""
+    anatomy = count(experts)
+    assert (anatomy.total, anatomy.active) == (FIXED + 768, FIXED + 384)
+    assert (anatomy.experts.routed_experts, anatomy.experts.moe_layers) == (4, 2)
+
+
+def test_headers_win_over_the_declared_number() -> None:
+    """A checkpoint pruned from 8 to 4 experts is counted with 4, and the stale config is named."""
+    experts = {"model.layers.{0-1}.mlp.experts.gate_up_proj": (4, 6, 8), "model.layers.{0-1}.mlp.experts.bias": (4, 6)}
+    anatomy = count(experts, CONFIG | {"num_experts": 8})
+    assert (anatomy.total, anatomy.active) == (FIXED + 432, FIXED + 216)
+    assert [notice.code for notice in anatomy.notices] == ["config.experts"]
+
+
+def test_a_layer_with_one_expert_is_dense() -> None:
+    """Of two layers, one with four experts and one with one, only the first is a mixture."""
+    experts = {
+        "model.layers.0.mlp.experts.{0-3}.up.weight": (6, 8),
+        "model.layers.1.mlp.experts.0.up.weight": (6, 8),
+    }
+    anatomy = count(experts)
+    assert (anatomy.total, anatomy.active) == (FIXED + 240, FIXED + 144)
+    assert anatomy.experts.moe_layers == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({}, "no config.json"),
+        ({"num_experts": 4}, "no top-k"),
+        ({"num_experts_per_tok": "2"}, "no usable number"),
+        ({"num_experts_per_tok": True}, "no usable number"),
+        ({"num_experts_per_tok": -1}, "no usable number"),
+        ({"num_experts_per_tok": 0}, "0 experts per token"),
+        ({"num_experts_per_tok": 5}, "the layers have 4"),
+        ({"num_experts_per_tok": []}, "no usable number"),
+    ],
+)
+def test_an_unusable_top_k_leaves_active_unknown(config: dict[str, object], reason: str) -> None:
+    """Without a usable top-k the active count is null, with its bounds and the reason."""
+    experts = {"model.layers.{0-1}.mlp.experts.{0-3}.up.weight": (6, 8)}
+    anatomy = count(experts, config)
+    assert anatomy.total == FIXED + 384
+    assert anatomy.active is None
+    assert anatomy.active_range == (FIXED, FIXED + 384)
+    assert reason in anatomy.reason
+
+
+@pytest.mark.parametrize("key", ["num_active_experts", "router_k", "moe_num_selected", "n_experts_used"])
+def test_a_key_that_nobody_listed_is_read_by_its_words(key: str) -> None:
+    """A number of experts per token is found under a new name, and the name is given as its source."""
+    anatomy = count({"model.layers.{0-1}.mlp.experts.{0-3}.up.weight": (6, 8)}, {"num_experts": 4, key: 1})
+    assert (anatomy.active, anatomy.experts.top_k_source) == (FIXED + 96, key)
+
+
+def test_unlisted_keys_that_disagree_are_not_guessed_from() -> None:
+    """Two keys that could both be the top-k leave it unknown."""
+    config = {"num_experts": 4, "router_k": 1, "moe_num_selected": 2}
+    anatomy = count({"model.layers.{0-1}.mlp.experts.{0-3}.up.weight": (6, 8)}, config)
+    assert anatomy.active is None
+    assert "router_k" in anatomy.reason
+
+
+def test_top_k_by_layer() -> None:
+    """One expert in the first layer and three in the second use 48 + 144 parameters."""
+    experts = {"model.layers.{0-1}.mlp.experts.{0-3}.up.weight": (6, 8)}
+    anatomy = count(experts, CONFIG | {"num_experts_per_tok": [1, 3]})
+    assert anatomy.active == FIXED + 192
+    assert anatomy.experts.experts_per_token_per_layer == (1, 3)
+
+
+def test_experts_without_weights_make_a_range() -> None:
+    """Of 4 experts and 4 identities, two picks use one expert of 48 on average, none at least, two at most."""
+    experts = {"model.layers.{0-1}.mlp.experts.{0-3}.up.weight": (6, 8)}
+    anatomy = count(experts, CONFIG | {"zero_expert_num": 4})
+    assert anatomy.active == FIXED + 96
+    assert anatomy.active_range == (FIXED, FIXED + 192)
+
+
+def test_experts_of_another_modality_are_not_picked_by_text() -> None:
+    """Where experts are of two sizes and the router has rows for the first ones only, text uses those."""
+    experts = {
+        "model.layers.{0-1}.mlp.experts.{0-3}.up.weight": (6, 8),
+        "model.layers.{0-1}.mlp.experts.{4-7}.up.weight": (3, 8),
+    }
+    anatomy = count(experts)
+    assert (anatomy.total, anatomy.active) == (FIXED + 576, FIXED + 192)
+
+
+def test_what_only_looks_like_an_expert() -> None:
+    """Shared experts, their gate and projections around the experts are used by every token."""
+    experts = {
+        "model.layers.{0-1}.mlp.experts.{0-3}.up.weight": (6, 8),
+        "model.layers.{0-1}.mlp.shared_experts.{0-1}.up.weight": (6, 8),
+        "model.layers.{0-1}.mlp.shared_expert_gate.weight": (1, 8),
+        "model.layers.{0-1}.mlp.pre_expert_proj.weight": (4, 8),
+    }
+    anatomy = count(experts)
+    assert anatomy.total == FIXED + 384 + 2 * (96 + 8 + 32)
+    assert anatomy.active == FIXED + 192 + 2 * (96 + 8 + 32)
