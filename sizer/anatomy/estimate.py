@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sizer.anatomy.experts import EXPERT_COUNT_KEYS, TOP_K_KEYS
 from sizer.anatomy.settings import Settings
+from sizer.anatomy.vocabulary import vocabulary
 
 __all__ = ["Estimate", "estimate_from_bytes", "estimate_from_config"]
 
@@ -50,9 +50,9 @@ def estimate_from_config(config: dict[str, Any] | None) -> Estimate | None:
     hidden = settings.integer("hidden_size", "d_model", "n_embd", minimum=1)
     layers = settings.integer("num_hidden_layers", "n_layers", "n_layer", "num_layers", minimum=1)
     heads = settings.integer("num_attention_heads", "n_heads", "n_head", minimum=1)
-    vocabulary = settings.integer("vocab_size", minimum=1)
+    rows = settings.integer("vocab_size", minimum=1)
     width = settings.integer("moe_intermediate_size", "intermediate_size", minimum=1)
-    if hidden is None or layers is None or heads is None or vocabulary is None or width is None:
+    if hidden is None or layers is None or heads is None or rows is None or width is None:
         return None
     if settings.raw("kv_lora_rank", "layer_types", "hybrid_override_pattern", "attn_type_list") is not None:
         return None  # the formula does not apply
@@ -60,8 +60,9 @@ def estimate_from_config(config: dict[str, Any] | None) -> Estimate | None:
     kv_heads = settings.integer("num_key_value_heads", minimum=1) or heads
     attention = hidden * head_size * (2 * heads + 2 * kv_heads)
     feed_forward = 3 * hidden * width
-    count, top_k = settings.integer(*EXPERT_COUNT_KEYS) or 0, settings.integer(*TOP_K_KEYS)
-    tables = vocabulary * hidden * (1 if settings.flag("tie_word_embeddings") else 2)
+    keys = vocabulary().keys
+    count, top_k = settings.integer(*keys.experts) or 0, settings.integer(*keys.experts_per_token)
+    tables = rows * hidden * (1 if settings.flag("tie_word_embeddings") else 2)
     total = tables + layers * (attention + feed_forward * max(1, count) + hidden * count)
     active: int | None = total
     if count > 1:

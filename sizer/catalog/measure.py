@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import prod
 
 from sizer.anatomy.parameters import Anatomy
+from sizer.anatomy.parts import TOWERS
 from sizer.catalog.claims import Counts
 from sizer.headers.interface import StoredTensor
 
@@ -45,7 +46,7 @@ def counts_of(anatomy: Anatomy, stored: Iterable[StoredTensor]) -> Counts:
         output_head=head,
         prediction_layers=parts.get("mtp", 0),
         prediction_copies=_copies(anatomy),
-        towers=sum(parts.get(name, 0) for name in ("vision", "audio", "projector")),
+        towers=sum(parts.get(name, 0) for name in TOWERS),
         lookup_tables=parts.get("lookup_tables", 0),
         routed_experts=anatomy.experts.routed_experts,
         routed_expert_parameters=parts.get("routed_experts", 0),

@@ -17,6 +17,7 @@ from fractions import Fraction
 
 from sizer.anatomy.attention import AttentionSpec
 from sizer.anatomy.parameters import Anatomy
+from sizer.anatomy.parts import TOWERS
 from sizer.quantization.interface import LogicalTensor
 from sizer.sizing import kv_cache
 from sizer.sizing.hardware import Device, Target
@@ -133,9 +134,9 @@ def reads_of(anatomy: Anatomy, layers: int | None) -> Reads | None:
     if anatomy.active_compute is None:
         return None
     groups = anatomy.components_of
-    skipped = {"mtp", "vision", "audio", "projector", "lookup_tables", "routed_experts"}
+    skipped = TOWERS | {"mtp", "lookup_tables", "routed_experts"}
     if not anatomy.head_is_tied:
-        skipped.add("input_embedding")
+        skipped |= {"input_embedding"}
     routed = [group for component, group in groups if component == "routed_experts"]
     fixed = [group for component, group in groups if component not in skipped]
     return Reads(

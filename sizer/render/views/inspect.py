@@ -22,7 +22,8 @@ _TITLES = {
     "input_embedding": "input embedding", "lookup_tables": "lookup tables", "mixer": "attention / mixer",
     "dense_ffn": "dense FFN", "router": "router", "shared_experts": "shared experts",
     "routed_experts": "routed experts", "norms": "norms", "output_head": "output head",
-    "mtp": "extra layers (MTP)", "vision": "vision", "audio": "audio", "projector": "projector",
+    "mtp": "extra layers (MTP)", "vision": "vision", "audio": "audio",
+    "other_encoders": "other encoders", "projector": "projector",
     "adapter": "adapter", "other": "other",
 }  # fmt: skip
 
