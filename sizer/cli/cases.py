@@ -13,13 +13,16 @@ from sizer.cli.output import emit
 app = command_app()
 
 
-@app.command()
-def cases(
+@app.command("cases")
+def replay_cases(
     file: Annotated[str, typer.Argument(help="Cases of your own, shaped like data/decision_cases.yaml.")] = "",
+    unseen: Annotated[bool, typer.Option("--unseen", help="The cases collected after the rules were fixed.")] = False,
     as_json: Json = False,
 ) -> None:
     """Replay published decisions through the rules: hit rate, confusion, misses."""
     from sizer.decision.cases import load_cases, replay
     from sizer.render.views.cases import show
 
-    emit("cases", replay(load_cases(Path(file) if file else None)), show, as_json=as_json)
+    cases = load_cases(Path(file) if file else None, unseen=unseen)
+    held_out = () if file or unseen else load_cases(unseen=True)
+    emit("cases", replay(cases, held_out), show, as_json=as_json)

@@ -1,7 +1,7 @@
 """Published decisions replayed through the rules: how often the advice is what teams chose.
 
-The rules were shaped with such cases in view, so the hit rate on them is an upper bound of what to expect;
-`docs/concepts/decision.md` says what that means.
+The rules were shaped with the first table in view, so the hit rate on it is an upper bound of what to expect;
+the second was collected afterwards. `docs/concepts/decision.md` says what both mean.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sizer.decision.verdict import Verdict, decide, sheet_of
 from sizer.errors import UsageError
 from sizer.tables import convert, load_table, load_yaml
 
-__all__ = ["Case", "CaseResult", "CasesReport", "load_cases", "replay"]
+__all__ = ["Case", "CaseResult", "CasesReport", "UnseenCases", "load_cases", "replay"]
 
 VERDICTS: tuple[Verdict, ...] = ("small", "route", "big")
 
@@ -62,6 +62,16 @@ class CaseResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnseenCases:
+    """The counts on the cases that the rules were not shaped with."""
+
+    count: int
+    hits: int
+    acceptable_hits: int
+    tally_hits: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class CasesReport:
     """What `sizer cases` says."""
 
@@ -81,6 +91,8 @@ class CasesReport:
     """What was built, then what the rules say."""
     misses: tuple[str, ...]
     """Ids of the cases whose verdict is not what was built."""
+    unseen: UnseenCases | None
+    """How the rules do on the cases collected after they were fixed; null where those, or a user's, are replayed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +100,10 @@ class _Table:
     cases: tuple[Case, ...]
 
 
-def load_cases(path: Path | None = None) -> tuple[Case, ...]:
-    """The published cases, or those of a file of the same shape. Raises UsageError."""
+def load_cases(path: Path | None = None, *, unseen: bool = False) -> tuple[Case, ...]:
+    """The published cases, those collected afterwards, or those of a file of the same shape. Raises UsageError."""
     if path is None:
-        shipped: _Table = load_table("decision_cases.yaml", _Table)
+        shipped: _Table = load_table("decision_cases_unseen.yaml" if unseen else "decision_cases.yaml", _Table)
         return shipped.cases
     table: _Table = convert(load_yaml(path), _Table, where=str(path))
     if not table.cases:
@@ -99,8 +111,8 @@ def load_cases(path: Path | None = None) -> tuple[Case, ...]:
     return table.cases
 
 
-def replay(cases: Sequence[Case]) -> CasesReport:
-    """Every case through the rules, and the counts. There must be at least one case."""
+def replay(cases: Sequence[Case], unseen: Sequence[Case] = ()) -> CasesReport:
+    """Every case through the rules, and the counts; `unseen` ones are only counted. There must be at least one case."""
     results = tuple(_result(case) for case in cases)
     count = len(results)
     hits = sum(result.is_hit for result in results)
@@ -120,6 +132,19 @@ def replay(cases: Sequence[Case]) -> CasesReport:
         commonest_share=commonest / count,
         confusion={built: {said: pairs[built, said] for said in VERDICTS} for built in VERDICTS},
         misses=tuple(result.id for result in results if not result.is_hit),
+        unseen=_count_unseen(unseen),
+    )
+
+
+def _count_unseen(cases: Sequence[Case]) -> UnseenCases | None:
+    if not cases:
+        return None
+    report = replay(cases)
+    return UnseenCases(
+        count=report.count,
+        hits=report.hits,
+        acceptable_hits=report.acceptable_hits,
+        tally_hits=report.tally_hits,
     )
 
 

@@ -18,15 +18,16 @@ def show(report: CasesReport, console: Console) -> None:
     rate = format_percent(report.hit_share)
     console.print(Text(f"{report.hits} of {report.count} verdicts are what was built ({rate})", style="bold"))
     acceptable = f"{report.acceptable_hits} of {report.count} ({format_percent(report.acceptable_share)})"
-    console.print(
-        key_values(
-            [
-                ("acceptable", f"{acceptable} are a choice that an expert would not call wrong"),
-                ("plain count", f"{report.tally_hits} of {report.count} ({format_percent(report.tally_share)})"),
-                ("always the commonest", format_percent(report.commonest_share)),
-            ]
-        )
-    )
+    facts = [
+        ("acceptable", f"{acceptable} are a choice that an expert would not call wrong"),
+        ("plain count", f"{report.tally_hits} of {report.count} ({format_percent(report.tally_share)})"),
+        ("always the commonest", format_percent(report.commonest_share)),
+    ]
+    if unseen := report.unseen:
+        share = format_percent(unseen.hits / unseen.count)
+        later = f"{unseen.hits} of {unseen.count} ({share}), plain count {unseen.tally_hits}: --unseen"
+        facts.append(("collected later", later))
+    console.print(key_values(facts))
     console.print()
     console.print(heading("What was built (rows) and what the rules say (columns)"))
     columns = [("", "left!"), *((verdict, "right!") for verdict in VERDICTS)]
