@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from sizer.inspection import Inspection, inspect_checkpoint
+from sizer.sizing.model import SizingSettings
 from sizer.sources.interface import Checkpoint
 from sizer.sources.open import ReadingSettings, read_checkpoint
 
-__all__ = ["ReadingSettings", "inspect", "read"]
+__all__ = ["ReadingSettings", "SizingSettings", "inspect", "read"]
 
 
 def read(reference: str, settings: ReadingSettings | None = None) -> Checkpoint:
@@ -17,6 +18,8 @@ def read(reference: str, settings: ReadingSettings | None = None) -> Checkpoint:
     return read_checkpoint(reference, settings)
 
 
-def inspect(reference: str, settings: ReadingSettings | None = None) -> Inspection:
+def inspect(
+    reference: str, settings: ReadingSettings | None = None, sizing: SizingSettings | None = None
+) -> Inspection:
     """The report of `sizer inspect` on one reference. Raises as `read` does."""
-    return inspect_checkpoint(read(reference, settings))
+    return inspect_checkpoint(read(reference, settings), sizing=sizing)

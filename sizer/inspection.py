@@ -18,6 +18,9 @@ from sizer.catalog.models import load_catalog
 from sizer.notices import Notice
 from sizer.quantization.interface import Unpacked
 from sizer.quantization.unpack import unpack
+from sizer.sizing.fit import Fit
+from sizer.sizing.memory import Memory
+from sizer.sizing.model import Sizing, SizingSettings, size_model, size_unknown
 from sizer.sizing.size_class import ClassPair, classify_pair
 from sizer.sources.interface import Checkpoint, Part, Reading
 from sizer.units import format_count, format_integer, plural
@@ -84,6 +87,10 @@ class Inspection:
     weights_bytes_basis: str
     storage: tuple[Storage, ...]
     size_class: ClassPair
+    memory: Memory
+    """What it takes to run: weights, KV cache, state, overhead."""
+    fit: tuple[Fit, ...]
+    """How it fits each place asked for; without any, the smallest places that hold it."""
     claims: tuple[Claim, ...]
     """What the Hub, the index, the name, the catalog and the vendor say, each beside the count."""
     base_model: str | None
@@ -127,14 +134,19 @@ def examine(checkpoint: Checkpoint) -> tuple[PartAnatomy, ...]:
     return tuple(out)
 
 
-def inspect_checkpoint(checkpoint: Checkpoint, parts: tuple[PartAnatomy, ...] | None = None) -> Inspection:
-    """The report on a checkpoint."""
+def inspect_checkpoint(
+    checkpoint: Checkpoint, parts: tuple[PartAnatomy, ...] | None = None, sizing: SizingSettings | None = None
+) -> Inspection:
+    """The report on a checkpoint, sized for a context, a number of sequences and places to run."""
     parts = examine(checkpoint) if parts is None else parts
     counts = _counts(checkpoint, parts)
     stored = sum(tensor.size_bytes for p in parts for header in p.part.headers for tensor in header.tensors)
     unread = [entry for part in checkpoint.parts for entry in part.unread]
     unread_bytes = sum(entry.size_bytes or 0 for entry in unread)
     has_bytes = bool(parts) or (unread_bytes > 0 and all(entry.size_bytes for entry in unread))
+    weights_bytes = (stored if parts else unread_bytes) if has_bytes else None
+    weights_basis = "unknown" if not has_bytes else "counted" if parts else "declared"
+    sized = _sizing(checkpoint, parts, weights_bytes, weights_basis, sizing)
     return Inspection(
         reference=checkpoint.reference,
         repository=checkpoint.repository,
@@ -155,16 +167,39 @@ def inspect_checkpoint(checkpoint: Checkpoint, parts: tuple[PartAnatomy, ...] | 
         stored_elements=_stored_elements(parts) if parts else None,
         components=_components(checkpoint, parts, counts),
         experts=_experts(parts),
-        weights_bytes=(stored if parts else unread_bytes) if has_bytes else None,
-        weights_bytes_basis="unknown" if not has_bytes else "counted" if parts else "declared",
+        weights_bytes=weights_bytes,
+        weights_bytes_basis=weights_basis,
         storage=_storage(parts),
         size_class=classify_pair(counts.active, counts.total),
+        memory=sized.memory,
+        fit=sized.fit,
         claims=_claims(checkpoint, parts, counts),
         base_model=checkpoint.base_model,
         alternatives=checkpoint.alternatives,
         warnings=_warnings(checkpoint, parts),
         reading=checkpoint.reading,
     )
+
+
+def _sizing(
+    checkpoint: Checkpoint,
+    parts: Sequence[PartAnatomy],
+    weights_bytes: int | None,
+    weights_basis: str,
+    settings: SizingSettings | None,
+) -> Sizing:
+    """What it takes to run: one text model's cache, or the weights alone where there is no such model."""
+    if checkpoint.format == "adapter":
+        why = "an adapter runs with its base model"
+    elif len(parts) > 1 or _is_diffusion(checkpoint):
+        why = "a pipeline of several models keeps no cache of text"
+    elif not checkpoint.reading.complete and parts:
+        why = "not every file could be read"
+    else:
+        config = next((part.config for part in checkpoint.parts if part.config), None)
+        anatomy = parts[0].anatomy if parts else None
+        return size_model(anatomy, config, weights_bytes, settings, weights_basis=weights_basis)
+    return size_unknown(why, weights_bytes, settings, weights_basis=weights_basis)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ __all__ = [
     "format_count",
     "format_integer",
     "format_percent",
+    "format_rate",
     "format_seconds",
     "format_tokens",
     "format_usd",
@@ -83,6 +84,15 @@ def format_percent(share: float, digits: int = 1) -> str:
     if 0 < share * 100 < smallest / 2:
         return f"<{smallest:.{digits}f} %"
     return f"{share * 100:.{digits}f} %"
+
+
+def format_rate(value: float) -> str:
+    """A rate or a ratio with three significant digits: `0.42`, `38.1`, `1,230`."""
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    rounded = round(value, 2 - math.floor(math.log10(abs(value))))
+    return f"{rounded:,.{min(digits, 6)}f}"
 
 
 def format_usd(amount: Decimal | float) -> str:

@@ -19,7 +19,7 @@ from sizer.anatomy.settings import Settings
 from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
 
-__all__ = ["AttentionSpec", "LayerGroup", "describe_attention"]
+__all__ = ["AttentionSpec", "LayerGroup", "describe_attention", "unknown_attention"]
 
 _CONTEXT_KEYS = (
     "max_position_embeddings", "model_max_length", "max_seq_len", "n_positions", "max_sequence_length", "n_ctx",
@@ -107,6 +107,14 @@ def describe_attention(
         reason = "no layer was found that mixes tokens"
     notices = tuple(dict.fromkeys([*plan.notices, *_notices(plan, seen, settings)]))
     return AttentionSpec(layers=count, groups=_grouped(joined), reason=reason, notices=notices, **common)
+
+
+def unknown_attention(reason: str) -> AttentionSpec:
+    """The specification of something whose cache is not known, and why."""
+    return AttentionSpec(
+        form="unknown", layers=None, groups=(), context_tokens=None, element_bytes=2, cache_element_bytes=2,
+        hidden_size=None, vocabulary_size=None, basis="unknown", reason=reason,
+    )  # fmt: skip
 
 
 def _form(settings: Settings, seen: Seen) -> str:

@@ -10,11 +10,13 @@ import typer
 
 from sizer.cli.options import Json, Offline, command_app
 from sizer.cli.output import emit, note
+from sizer.cli.sizing import CacheDtype, Context, On, Sequences, sizing_settings
 from sizer.errors import SizerError, UsageError
 
 if TYPE_CHECKING:
     from sizer.api import ReadingSettings
     from sizer.inspection import Inspection
+    from sizer.sizing.model import SizingSettings
     from sizer.sources.interface import Checkpoint
 
 app = command_app()
@@ -29,6 +31,10 @@ def inspect(
             help="org/name[@revision], a Hub URL, a folder, a .safetensors, index or .gguf file, or a header bundle.",
         ),
     ],
+    on: On = None,
+    context: Context = "",
+    sequences: Sequences = "1",
+    cache_dtype: CacheDtype = "auto",
     as_json: Json = False,
     offline: Offline = False,
     path: Annotated[str | None, typer.Option(help="A file or folder within the repository.")] = None,
@@ -38,26 +44,32 @@ def inspect(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the header cache.")] = False,
     timeout: Annotated[float, typer.Option(min=1, max=3600, help="Seconds for everything together.")] = 60.0,
 ) -> None:
-    """Count total and active parameters of a model from its headers; no weights are read."""
+    """Count total and active parameters of a model from its headers, and say what it takes to run.
+
+    No weights are read. Without --on, the smallest places that hold the model are looked for.
+    """
     from sizer.api import ReadingSettings
 
     if save_headers is not None and len(references) > 1:
         raise UsageError(
             "--save-headers takes one reference", code="usage.save_headers", hint="run once for each reference"
         )
+    sizing = sizing_settings(on, context, sequences, cache_dtype)
     settings = ReadingSettings(path=path, offline=offline, use_cache=not no_cache, timeout_seconds=timeout)
     if len(references) == 1:
-        _one(references[0], settings, as_json, save_headers)
+        _one(references[0], settings, sizing, as_json, save_headers)
     else:
-        _many(references, settings, as_json)
+        _many(references, settings, sizing, as_json)
 
 
-def _one(reference: str, settings: ReadingSettings, as_json: bool, save_headers: Path | None) -> None:
+def _one(
+    reference: str, settings: ReadingSettings, sizing: SizingSettings, as_json: bool, save_headers: Path | None
+) -> None:
     from sizer.inspection import inspect_checkpoint
     from sizer.render.views import inspect as view
 
     checkpoint = _read(reference, settings)
-    report = inspect_checkpoint(checkpoint)
+    report = inspect_checkpoint(checkpoint, sizing=sizing)
     if save_headers is not None:
         from sizer.sources.bundle import save_bundle
 
@@ -68,7 +80,7 @@ def _one(reference: str, settings: ReadingSettings, as_json: bool, save_headers:
         raise typer.Exit(_incomplete_code(report))
 
 
-def _many(references: list[str], settings: ReadingSettings, as_json: bool) -> None:
+def _many(references: list[str], settings: ReadingSettings, sizing: SizingSettings, as_json: bool) -> None:
     from sizer.inspection import Failure, Inspections, inspect_checkpoint
     from sizer.render.views import inspect as view
 
@@ -77,7 +89,7 @@ def _many(references: list[str], settings: ReadingSettings, as_json: bool) -> No
     code = 0
     for reference in references:
         try:
-            report = inspect_checkpoint(_read(reference, settings))
+            report = inspect_checkpoint(_read(reference, settings), sizing=sizing)
         except SizerError as error:
             code = code or error.exit_code
             failures.append(Failure(reference=reference, code=error.code, message=str(error), hint=error.hint))

@@ -9,7 +9,7 @@ from typing import Any
 
 from sizer.anatomy.attention import AttentionSpec
 from sizer.sizing import kv_cache
-from sizer.sizing.hardware import Device, Target, load_devices, parse_target
+from sizer.sizing.hardware import Device, Target, device_target, load_devices
 from sizer.sizing.memory import Memory, estimate_overhead
 from sizer.sizing.speed import Reads, Speed, estimate_speed
 
@@ -27,6 +27,8 @@ class Fit:
     on: str
     """What was asked: `2xh100`."""
     name: str
+    is_asked: bool
+    """Whether it was asked for; else it is the smallest place of its kind that holds the model."""
     devices: int
     available_bytes: int
     """What a program can have, over all devices."""
@@ -50,6 +52,7 @@ class Fit:
     """What the devices cost to rent, where that is listed."""
     price_source: str | None
     speed: Speed | None
+    """Null where the model does not fit there."""
     reason: str = ""
     """Why a figure is null, where one is."""
 
@@ -59,6 +62,8 @@ def fit_on(
     spec: AttentionSpec,
     memory: Memory,
     reads: Reads | None = None,
+    *,
+    is_asked: bool = True,
 ) -> Fit:
     """The fit of a model whose memory was estimated, on a target. `reads` brings the speed with it."""
     speed = None
@@ -74,6 +79,7 @@ def fit_on(
     common: dict[str, Any] = {
         "on": target.asked,
         "name": target.name,
+        "is_asked": is_asked,
         "devices": target.devices,
         "available_bytes": target.available_bytes,
         "available_basis": target.available_basis,
@@ -86,11 +92,14 @@ def fit_on(
     }
     if needed is None or overhead is None:
         too_big = memory.weights_bytes is not None and memory.weights_bytes > target.available_bytes
+        common["speed"] = None if too_big else speed
         return Fit(
             needed_bytes=None, fits="no" if too_big else "unknown", left_bytes=None, longest_context_tokens=None,
             longest_context_limit=None, most_sequences=None, reason=_why(memory, too_big=too_big), **common,
         )  # fmt: skip
     low, high = needed
+    if low > target.available_bytes:
+        common["speed"] = None
     context, limit = _longest_context(spec, memory, target, overhead, copies)
     return Fit(
         needed_bytes=needed,
@@ -125,19 +134,22 @@ def smallest_targets(
     spec: AttentionSpec, memory: Memory, reads: Reads | None = None, *, limit: int = 6
 ) -> tuple[Fit, ...]:
     """The smallest place of each kind that holds the model: fewest devices, then least memory."""
-    found: list[Fit] = []
     by_kind: dict[str, list[Device]] = {}
     for device in sorted(load_devices(), key=lambda device: device.available_bytes):
         by_kind.setdefault(device.kind, []).append(device)
+    found: list[Target] = []
     for kind, devices in by_kind.items():
-        counts = _COUNTS.get(kind, (1,))
-        fits = (
-            fit_on(parse_target(f"{count}x{device.key}"), spec, memory, reads) for count in counts for device in devices
-        )
-        if first := next((fit for fit in fits if fit.fits == "yes"), None):
+        places = (device_target(device, count) for count in _COUNTS.get(kind, (1,)) for device in devices)
+        if first := next((target for target in places if _holds(target, spec, memory)), None):
             found.append(first)
-    found.sort(key=lambda fit: (fit.devices, fit.available_bytes))
-    return tuple(found[:limit])
+    found.sort(key=lambda target: (target.devices, target.available_bytes))
+    return tuple(fit_on(target, spec, memory, reads, is_asked=False) for target in found[:limit])
+
+
+def _holds(target: Target, spec: AttentionSpec, memory: Memory) -> bool:
+    """Whether even the highest need fits."""
+    needed = _needed(memory, _overhead(spec, memory.sequences, target), replication(spec, target.devices))
+    return needed is not None and needed[1] <= target.available_bytes
 
 
 def _overhead(spec: AttentionSpec, sequences: int, target: Target) -> tuple[int, int] | None:

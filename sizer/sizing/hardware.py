@@ -15,7 +15,16 @@ from sizer.errors import InternalError, UsageError
 from sizer.tables import load_table
 from sizer.units import format_bytes, parse_bytes
 
-__all__ = ["Device", "Price", "Target", "device_problems", "find_device", "load_devices", "parse_target"]
+__all__ = [
+    "Device",
+    "Price",
+    "Target",
+    "device_problems",
+    "device_target",
+    "find_device",
+    "load_devices",
+    "parse_target",
+]
 
 ASSUMED_USABLE = Decimal("0.96")
 """Share of a device's memory that a program can have, where nobody measured it: the measured accelerators of the
@@ -180,8 +189,13 @@ def parse_target(text: str) -> Target:
         )
     if (bandwidth := values.get("bandwidth")) is not None:
         device = replace(device, bandwidth_bytes_per_second=bandwidth)
+    return device_target(device, count, asked=text)
+
+
+def device_target(device: Device, count: int = 1, *, asked: str = "") -> Target:
+    """`count` devices as a target."""
     return Target(
-        asked=text,
+        asked=asked or (device.key if count == 1 else f"{count}x{device.key}"),
         name=device.name if count == 1 else f"{count} x {device.name}",
         devices=count,
         device=device,

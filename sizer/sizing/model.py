@@ -6,14 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sizer.anatomy.attention import AttentionSpec, describe_attention
+from sizer.anatomy.attention import AttentionSpec, describe_attention, unknown_attention
 from sizer.anatomy.parameters import Anatomy
 from sizer.sizing.fit import Fit, fit_on, smallest_targets
 from sizer.sizing.hardware import Target
 from sizer.sizing.memory import Memory, estimate_memory
 from sizer.sizing.speed import Reads, reads_of
 
-__all__ = ["Sizing", "size_model"]
+__all__ = ["Sizing", "SizingSettings", "size_model", "size_unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizingSettings:
+    """What to size a model for."""
+
+    context_tokens: int | None = None
+    """None: what `memory` assumes."""
+    sequences: int = 1
+    cache_dtype: str = "auto"
+    targets: tuple[Target, ...] = ()
+    """Where it is to run; without any, the smallest places that hold it are looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,26 +40,33 @@ class Sizing:
 
 
 def size_model(
-    anatomy: Anatomy,
+    anatomy: Anatomy | None,
     config: dict[str, Any] | None,
     weights_bytes: int | None,
+    settings: SizingSettings | None = None,
     *,
     weights_basis: str = "counted",
-    context_tokens: int | None = None,
-    sequences: int = 1,
-    cache_dtype: str = "auto",
-    targets: Sequence[Target] = (),
-    smallest: bool = True,
 ) -> Sizing:
-    """Memory and fit of a counted model. `smallest` looks for the smallest places where `targets` is empty."""
-    spec = describe_attention(config, anatomy.components_of)
+    """Memory and fit of one model; without an anatomy (no headers were read) from config.json alone."""
+    spec = describe_attention(config, anatomy.components_of if anatomy else ())
+    reads = reads_of(anatomy, spec.layers) if anatomy else None
+    return _size(spec, reads, weights_bytes, weights_basis, settings or SizingSettings())
+
+
+def size_unknown(
+    reason: str, weights_bytes: int | None, settings: SizingSettings | None = None, *, weights_basis: str = "counted"
+) -> Sizing:
+    """The sizing of weights whose cache is not a matter of one text model: only the weights are known."""
+    return _size(unknown_attention(reason), None, weights_bytes, weights_basis, settings or SizingSettings())
+
+
+def _size(
+    spec: AttentionSpec, reads: Reads | None, weights_bytes: int | None, weights_basis: str, settings: SizingSettings
+) -> Sizing:
     memory = estimate_memory(
-        spec, weights_bytes, weights_basis=weights_basis, context_tokens=context_tokens, sequences=sequences,
-        cache_dtype=cache_dtype,
+        spec, weights_bytes, weights_basis=weights_basis, context_tokens=settings.context_tokens,
+        sequences=settings.sequences, cache_dtype=settings.cache_dtype,
     )  # fmt: skip
-    reads = reads_of(anatomy, spec.layers)
-    if targets:
-        fits = tuple(fit_on(target, spec, memory, reads) for target in targets)
-    else:
-        fits = smallest_targets(spec, memory, reads) if smallest else ()
-    return Sizing(memory=memory, fit=fits, spec=spec, reads=reads)
+    targets: Sequence[Target] = settings.targets
+    fits = tuple(fit_on(target, spec, memory, reads) for target in targets)
+    return Sizing(memory=memory, fit=fits or smallest_targets(spec, memory, reads), spec=spec, reads=reads)

@@ -281,10 +281,11 @@ def _assumptions(reads: Reads, target: Target) -> Iterable[str]:
     low, high = BANDWIDTH_SHARE
     yield (
         f"ceiling: every weight a token uses and its whole cache are read once a step at full bandwidth; expected: "
-        f"{low:.0%} to {high:.0%} of it and {LAYER_SECONDS[1] * 1e6:.0f} to {LAYER_SECONDS[0] * 1e6:.0f} us a layer"
+        f"{low * 100:.0f} to {high * 100:.0f} % of it and "
+        f"{LAYER_SECONDS[1] * 1e6:.0f} to {LAYER_SECONDS[0] * 1e6:.0f} us a layer"
     )
     low, high = COMPUTE_SHARE
-    yield f"prefill: {low:.0%} to {high:.0%} of the dense {reads.compute_bits}-bit rate"
+    yield f"prefill: {low * 100:.0f} to {high * 100:.0f} % of the dense {reads.compute_bits}-bit rate"
     if target.devices > 1:
         linked = target.device is not None and target.device.link_bytes_per_second is not None
         how = "weights and caches are split evenly" if linked else "layers or weights are split: the slow end is layers"

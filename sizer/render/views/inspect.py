@@ -12,6 +12,7 @@ from sizer.anatomy.parameters import Experts
 from sizer.catalog.claims import Claim
 from sizer.inspection import Inspection, Inspections
 from sizer.render.terminal import bar, heading, is_unicode, key_values, safe, table
+from sizer.render.views.sizing import show_fit, show_fit_rows, show_memory
 from sizer.sizing.size_class import label
 from sizer.units import format_bytes, format_count, format_integer, format_percent, plural
 
@@ -63,6 +64,12 @@ def show(report: Inspection, console: Console) -> None:
     if report.components:
         console.print()
         console.print(_parts(report, console))
+    if report.weights_bytes is not None or report.memory.kv_cache_bytes is not None:
+        console.print()
+        show_memory(report.memory, console)
+    if report.fit:
+        console.print()
+        show_fit(report.fit, console)
     if report.claims:
         console.print()
         _show_claims(report.claims, console)
@@ -94,6 +101,9 @@ def show_many(reports: Inspections, console: Console) -> None:
     columns = [("model", "left"), *numbers, ("kind", "left!")]
     if rows:
         console.print(table(columns, rows))
+    if asked := [(report.reference, fit) for report in reports.models for fit in report.fit if fit.is_asked]:
+        console.print()
+        show_fit_rows(asked, console)
     for failure in reports.failures:
         console.print(Text(f"{safe(failure.reference)}: {safe(failure.message)}"))
         console.print(Text(f"  hint: {safe(failure.hint)}" if failure.hint else "", style="dim"))
