@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sizer.api import ReadingSettings, read
-from sizer.inspection import Inspection, PartAnatomy, examine, inspect_checkpoint
+from sizer.inspection import Inspection, examine, inspect_checkpoint
 from sizer.sizing.memory import Memory
-from sizer.sizing.model import size_model
+from sizer.sizing.model import SizingSettings
 
 __all__ = ["ReadModel", "read_model"]
 
@@ -30,26 +30,10 @@ def read_model(name: str, *, offline: bool, context_tokens: int | None = None) -
     """The model behind a reference. Raises what `sizer.api.read` raises."""
     checkpoint = read(name, ReadingSettings(offline=offline))
     parts = examine(checkpoint)
-    inspection = inspect_checkpoint(checkpoint, parts)
+    inspection = inspect_checkpoint(checkpoint, parts, SizingSettings(context_tokens=context_tokens))
     licence = checkpoint.hub.licence if checkpoint.hub else None
     return ReadModel(
         inspection=inspection,
-        memory=_memory(parts, inspection, context_tokens),
+        memory=inspection.memory if len(parts) == 1 else None,  # a pipeline of several is not one model to run
         licence=licence.lower() if licence else None,
     )
-
-
-def _memory(parts: tuple[PartAnatomy, ...], inspection: Inspection, context_tokens: int | None) -> Memory | None:
-    """The memory of a checkpoint of one part; a pipeline of several is not one model to run."""
-    if len(parts) != 1:
-        return None
-    [only] = parts
-    sized = size_model(
-        only.anatomy,
-        only.part.config,
-        inspection.weights_bytes,
-        weights_basis=inspection.weights_bytes_basis,
-        context_tokens=context_tokens,
-        smallest=False,
-    )
-    return sized.memory
