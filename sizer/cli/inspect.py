@@ -12,6 +12,7 @@ from sizer.cli.options import Json, Offline, command_app
 from sizer.cli.output import emit, note
 from sizer.cli.sizing import CacheDtype, Context, On, Sequences, sizing_settings
 from sizer.errors import SizerError, UsageError
+from sizer.units import parse_bytes
 
 if TYPE_CHECKING:
     from sizer.api import ReadingSettings
@@ -43,6 +44,7 @@ def inspect(
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the header cache.")] = False,
     timeout: Annotated[float, typer.Option(min=1, max=3600, help="Seconds for everything together.")] = 60.0,
+    max_header_bytes: Annotated[str, typer.Option(help="Longest header of one file, up to 100MB.")] = "25MB",
 ) -> None:
     """Count total and active parameters of a model from its headers, and say what it takes to run.
 
@@ -55,7 +57,13 @@ def inspect(
             "--save-headers takes one reference", code="usage.save_headers", hint="run once for each reference"
         )
     sizing = sizing_settings(on, context, sequences, cache_dtype)
-    settings = ReadingSettings(path=path, offline=offline, use_cache=not no_cache, timeout_seconds=timeout)
+    settings = ReadingSettings(
+        path=path,
+        offline=offline,
+        use_cache=not no_cache,
+        timeout_seconds=timeout,
+        max_header_bytes=parse_bytes(max_header_bytes, name="--max-header-bytes", minimum=1, maximum=10**8),
+    )
     if len(references) == 1:
         _one(references[0], settings, sizing, as_json, save_headers)
     else:

@@ -9,6 +9,8 @@ from sizer.units import format_integer
 
 __all__ = ["format_shape", "guess_kind", "quote", "refuse", "shorten"]
 
+_UNREAD = ("header.over_cap", "header.incomplete")  # the file may be sound all the same
+
 
 def refuse(
     path: str, found: str, *, kind: str, rules: Mapping[str, str], code: str, guess: str = "", hint: str = ""
@@ -20,8 +22,9 @@ def refuse(
     because = f"{found} (rule: {rules[code]})"
     if kind in guess:
         guess = ""
+    is_unread = code in _UNREAD
     return InvalidDataError(
-        f"`{path}` is not a valid {kind} file",
+        f"the header of `{path}` was not read" if is_unread else f"`{path}` is not a valid {kind} file",
         code=code,
         because=f"{because}; {guess}" if guess else because,
         hint=hint or _hint(kind, guess),

@@ -29,6 +29,8 @@ __all__ = ["FIRST_BYTES", "MAX_HEADER_BYTES", "GgufReader", "check_split", "conf
 
 MAX_HEADER_BYTES = 25_000_000
 """Longest header that is read unless told otherwise; a vocabulary of 262,144 tokens takes about 13 MB."""
+MOST_HEADER_BYTES = 100_000_000
+"""Longest header that may be asked for, the same as of safetensors."""
 FIRST_BYTES = 1_000_000
 """A good first portion: enough for a file without a vocabulary (the second and later files of a split)."""
 
@@ -317,8 +319,8 @@ class GgufReader:
             raise self.refuse(found, code="header.length")
         if end > self._cap:
             found = f"{where} byte {number(end)}, the limit is {number(self._cap)}"
-            hint = f"raise the limit with `--max-header-bytes {end}` if you trust the file"
-            raise self.refuse(found, code="header.over_cap", hint=hint)
+            hint = f"raise the limit with `--max-header-bytes {MOST_HEADER_BYTES}` if you trust the file"
+            raise self.refuse(found, code="header.over_cap", hint=hint if end <= MOST_HEADER_BYTES else "")
 
     def _check_value_type(self, key: str, kind: int) -> None:
         if kind not in _SCALARS and kind != _TEXT:

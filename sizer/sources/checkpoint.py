@@ -316,7 +316,8 @@ class _Loader:
             unread = tuple(file for file, result in pairs if isinstance(result, Exception))
             for file, result in pairs:
                 if isinstance(result, Exception):
-                    self._notice("reading.incomplete", f"`{file.path}` was not read: {_first_words(result)}.")
+                    code = result.code if isinstance(result, SizerError) else "reading.incomplete"
+                    self._notice(code, f"`{file.path}` was not read: {_first_words(result)}.")
             headers = self._unique([result for result in own if isinstance(result, Header)], draft)
             if draft.weights.suffix == "gguf":
                 self._apply_gguf(draft, headers)
@@ -526,6 +527,8 @@ def _quoted(names: Sequence[str]) -> str:
 
 
 def _first_words(error: Exception) -> str:
+    if isinstance(error, InvalidDataError) and error.because:  # what it says first names the file again
+        return error.because.rstrip(".")
     return str(error).rstrip(".") if isinstance(error, SizerError) else f"{type(error).__name__}: {error}"
 
 

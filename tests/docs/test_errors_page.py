@@ -1,4 +1,4 @@
-"""docs/reference/errors.md lists every error and every warning that the source can give."""
+"""docs/reference/errors.md lists every error and every warning that the source can give, and no other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sizer import errors
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "errors.md"
-CODE = re.compile(r"[a-z]+(?:_[a-z]+)*\.[a-z0-9_]+")
+CODE = re.compile(r"[a-z]+(?:_[a-z]+)*\.(?:[a-z0-9_]+|\*)")
 EXIT_CODES = {name: getattr(errors, name).exit_code for name in errors.__all__}
 
 
@@ -58,8 +58,16 @@ def codes_of(node: ast.Call, helper: Helper, around: ast.FunctionDef | None) -> 
     places: list[ast.AST] = list(values)
     if values and isinstance(values[0], ast.Name) and around is not None:
         places = [around]
-    constants = [part.value for place in places for part in ast.walk(place) if isinstance(part, ast.Constant)]
-    return [value for value in constants if isinstance(value, str) and CODE.fullmatch(value)]
+    constants = [text_of(part) for place in places for part in ast.walk(place)]
+    return [value for value in constants if CODE.fullmatch(value)]
+
+
+def text_of(node: ast.AST) -> str:
+    """A text in the source; with `*` where a value is put in."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part) if isinstance(part, ast.Constant) else "*" for part in node.values)
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) else ""
 
 
 def calls(node: ast.AST, around: ast.FunctionDef | None = None) -> Iterator[tuple[ast.Call, ast.FunctionDef | None]]:
@@ -103,11 +111,13 @@ def documented(heading: str) -> dict[str, int | None]:
 
 @pytest.mark.parametrize(("heading", "is_error"), [("Errors", True), ("Warnings", False)])
 def test_the_page_lists_what_the_source_states(heading: str, is_error: bool) -> None:
-    """Every code in the source has a line on the page."""
+    """Every code in the source has a line on the page, and every line a code in the source."""
     in_source = {found.code: found.path for found in statements() if (found.exit_code is not None) == is_error}
     on_page = documented(heading)
     missing = sorted(f"{code} ({path})" for code, path in in_source.items() if code not in on_page)
     assert not missing, f"add a line to {PAGE.relative_to(ROOT)}, under {heading}, for: {', '.join(missing)}"
+    gone = sorted(set(on_page) - set(in_source))
+    assert not gone, f"remove from {PAGE.relative_to(ROOT)}, under {heading}: {', '.join(gone)}"
 
 
 def test_each_error_is_listed_under_its_exit_code() -> None:

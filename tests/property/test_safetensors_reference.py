@@ -106,7 +106,7 @@ def _opens(path: Path) -> bool:
 
 
 def _has_repeated_name(text: bytes) -> bool:
-    pairs = json.loads(text, object_pairs_hook=tuple)
+    pairs = json.loads(text.rstrip(b"\0"), object_pairs_hook=tuple)
     return len({name for name, _ in pairs}) < len(pairs)
 
 

@@ -212,7 +212,7 @@ def test_one_bad_shard() -> None:
     assert names(checkpoint) == [["a"]]
     assert not checkpoint.reading.complete
     assert [file.path for file in checkpoint.parts[0].unread] == [TWO]
-    incomplete = next(notice for notice in checkpoint.notices if notice.code == "reading.incomplete")
+    incomplete = next(notice for notice in checkpoint.notices if notice.code == "header.json")
     assert "not JSON" in incomplete.message
 
 

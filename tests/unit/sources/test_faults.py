@@ -527,7 +527,7 @@ def test_one_shard_fails(hub: Hub, load: Any) -> None:
     checkpoint = load(two())
     assert [tensor.name for header in checkpoint.parts[0].headers for tensor in header.tensors] == ["00001"]
     assert not checkpoint.reading.complete
-    assert "reading.incomplete" in [notice.code for notice in checkpoint.notices]
+    assert "hub.unavailable" in [notice.code for notice in checkpoint.notices]
 
 
 def test_config_does_not_come(hub: Hub, load: Any) -> None:
