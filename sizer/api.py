@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from sizer.inspection import Inspection, inspect_checkpoint
+import datetime
+
+from sizer.catalog.models import CatalogEntry
+from sizer.catalog.recount import entry_of, parse_task, recount_of
+from sizer.catalog.verify import Recount
+from sizer.inspection import Inspection, examine, inspect_checkpoint
 from sizer.sizing.model import SizingSettings
 from sizer.sources.interface import Checkpoint
 from sizer.sources.open import ReadingSettings, read_checkpoint
 
-__all__ = ["ReadingSettings", "SizingSettings", "inspect", "read"]
+__all__ = ["ReadingSettings", "SizingSettings", "catalog_entry", "inspect", "read", "recount"]
 
 
 def read(reference: str, settings: ReadingSettings | None = None) -> Checkpoint:
@@ -23,3 +28,26 @@ def inspect(
 ) -> Inspection:
     """The report of `sizer inspect` on one reference. Raises as `read` does."""
     return inspect_checkpoint(read(reference, settings), sizing=sizing)
+
+
+def recount(reference: str, settings: ReadingSettings | None = None) -> Recount:
+    """What the headers behind a catalog entry give now. Raises as `read` does."""
+    checkpoint = read(reference, settings)
+    parts = examine(checkpoint)
+    return recount_of(inspect_checkpoint(checkpoint, parts), parts)
+
+
+def catalog_entry(
+    reference: str,
+    settings: ReadingSettings | None = None,
+    *,
+    today: datetime.date,
+    family: str = "",
+    task: str = "",
+) -> CatalogEntry:
+    """A counted catalog entry for a repository. Raises as `read` does, and UsageError for an unknown task."""
+    kind = parse_task(task) if task else None
+    checkpoint = read(reference, settings)
+    parts = examine(checkpoint)
+    report = inspect_checkpoint(checkpoint, parts)
+    return entry_of(checkpoint, report, parts, today=today, family=family, task=kind)

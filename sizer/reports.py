@@ -22,7 +22,10 @@ __all__ = ["REPORTS"]
 # command: the type of its `report`
 REPORTS: dict[str, Any] = {
     "inspect": Inspection | Inspections,
-    "catalog": CatalogList | CatalogDetail | Verification,
+    "catalog": CatalogList,
+    "catalog show": CatalogDetail,
+    "catalog verify": Verification,
+    "catalog add": CatalogDetail,
     "recommend": Recommendation,
     "evidence": EvidenceReport,
     "cases": CasesReport,

@@ -11,11 +11,11 @@ import tempfile
 from decimal import Decimal
 from pathlib import Path
 
-from sizer.catalog.models import CatalogEntry, check_table
+from sizer.catalog.models import CATALOG, CatalogEntry, check_table
 from sizer.errors import UsageError
-from sizer.tables import parse_yaml
+from sizer.tables import data_path, parse_yaml
 
-__all__ = ["add_entry", "entry_text", "insert_entry"]
+__all__ = ["add_entry", "catalog_file", "entry_text", "insert_entry"]
 
 _ORDER = (
     "id", "family", "basis", "total_parameters", "total_precision", "active_parameters", "active_precision",
@@ -27,6 +27,24 @@ _ROW = re.compile(r"^- id: *[\"']?([^\"'#\n]+?)[\"']? *(?:#.*)?$")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ./_()+=<>,;@%'-]*|[0-9]+[A-Za-z][A-Za-z0-9 ./_-]*")
 _WORDS = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})
 _EMPTY = "models:\n"
+
+
+def catalog_file(path: str = "") -> Path:
+    """The file that `sizer catalog add` writes: the one given, or in a source checkout the catalog itself.
+
+    Raises UsageError where neither is there: an installed catalog is not edited.
+    """
+    if path:
+        return Path(path)
+    shipped = data_path(CATALOG)
+    if not (shipped.parent.parent / "pyproject.toml").is_file():
+        raise UsageError(
+            "no file to add to was given",
+            code="usage.missing",
+            because="this is an installed sizer, whose own catalog is not edited",
+            hint="name a file of yours: `--catalog mine.yaml`; it is made if it does not exist",
+        )
+    return shipped
 
 
 def entry_text(entry: CatalogEntry) -> str:

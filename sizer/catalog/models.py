@@ -19,7 +19,7 @@ from typing import Literal
 from sizer.errors import InternalError, NotFoundError, UsageError
 from sizer.tables import convert, load_table, load_yaml
 
-__all__ = ["Basis", "CatalogEntry", "Task", "check_table", "find", "load_catalog", "problems"]
+__all__ = ["CATALOG", "Basis", "CatalogEntry", "Task", "check_table", "find", "load_catalog", "problems"]
 
 Basis = Literal["counted", "declared"]
 Task = Literal["chat", "completion", "embedding", "encoder", "text-to-text", "speech-to-text"]
@@ -91,7 +91,8 @@ class CatalogEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class _Table:
-    models: tuple[CatalogEntry, ...] = ()
+    models: tuple[CatalogEntry, ...] | None = None
+    """None where the key stands alone: a catalog that is still empty."""
 
 
 def load_catalog(extra: Path | None = None) -> tuple[CatalogEntry, ...]:
@@ -109,11 +110,12 @@ def load_catalog(extra: Path | None = None) -> tuple[CatalogEntry, ...]:
 def check_table(value: object, *, where: str) -> tuple[CatalogEntry, ...]:
     """The entries of a catalog file's plain value, in any order. Raises UsageError, naming `where` and the rule."""
     table: _Table = convert(value, _Table, where=where)
-    if problem := next(iter(problems(table.models, is_sorted=False)), ""):
+    entries = table.models or ()
+    if problem := next(iter(problems(entries, is_sorted=False)), ""):
         raise UsageError(
             f"`{where}` cannot be used", code="usage.file", because=problem, hint="correct the file and run again"
         )
-    return _whole(table.models)
+    return _whole(entries)
 
 
 def find(name: str, entries: Sequence[CatalogEntry] | None = None) -> CatalogEntry:
@@ -157,9 +159,10 @@ def problems(entries: Iterable[CatalogEntry], *, is_sorted: bool = True) -> list
 @functools.cache
 def _shipped() -> tuple[CatalogEntry, ...]:
     table: _Table = load_table(CATALOG, _Table)
-    if problem := next(iter(problems(table.models)), ""):
+    entries = table.models or ()
+    if problem := next(iter(problems(entries)), ""):
         raise InternalError(f"the shipped table {CATALOG} is broken: {problem}", code="internal.table")
-    return _whole(table.models)
+    return _whole(entries)
 
 
 def _whole(entries: Iterable[CatalogEntry]) -> tuple[CatalogEntry, ...]:

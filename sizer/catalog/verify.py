@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,10 @@ from sizer.errors import SizerError
 from sizer.units import format_integer
 
 __all__ = ["Check", "Difference", "Recount", "Verification", "verify"]
+
+
+READERS = 4
+"""Repositories that are read at the same time; each reads its files in parallel as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,17 +77,21 @@ def verify(
 ) -> tuple[Verification, int]:
     """Each entry beside its recount, and the exit code: 1 for a difference, else that of the failure if all failed.
 
-    `recount` raises SizerError where a repository cannot be read: the entry is then named as not checked.
+    `recount` raises SizerError where a repository cannot be read: the entry is then named as not checked. It is
+    called from several threads.
     """
     checks, failures = [], []
-    for number, entry in enumerate(entries, 1):
+    with ThreadPoolExecutor(READERS) as pool:
         try:
-            checks.append(_check(entry, recount(entry.id)))
-        except SizerError as error:
-            failures.append(error.exit_code)
-            checks.append(_unchecked(entry, str(error), error.code))
-        if progress:
-            progress(number)
+            outcomes = pool.map(lambda entry: _attempt(entry, recount), entries)
+            for number, (check, failure) in enumerate(outcomes, 1):
+                checks.append(check)
+                failures += [failure] if failure else []
+                if progress:
+                    progress(number)
+        except BaseException:  # Ctrl-C: what has not begun is not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     statuses = [check.status for check in checks]
     result = Verification(
         checks=tuple(checks),
@@ -92,6 +101,14 @@ def verify(
     )
     code = 1 if result.different else failures[0] if failures and not result.same else 0
     return result, code
+
+
+def _attempt(entry: CatalogEntry, recount: Callable[[str], Recount]) -> tuple[Check, int]:
+    """The check of one entry, and the exit code of the error that prevented it, else 0."""
+    try:
+        return _check(entry, recount(entry.id)), 0
+    except SizerError as error:
+        return _unchecked(entry, str(error), error.code), error.exit_code
 
 
 def _unchecked(entry: CatalogEntry, reason: str, code: str) -> Check:

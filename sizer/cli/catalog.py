@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from sizer.cli.options import Json, command_app
+from sizer.cli.options import Json, Offline, command_app
 from sizer.cli.output import emit
 from sizer.errors import UsageError
 from sizer.units import parse_count
@@ -102,7 +102,7 @@ def show(
     from sizer.catalog.models import find
     from sizer.render.views.catalog import show_detail
 
-    emit("catalog", describe(find(model, _entries(context, catalog))), show_detail, as_json=as_json)
+    emit("catalog show", describe(find(model, _entries(context, catalog))), show_detail, as_json=as_json)
 
 
 def _entries(context: typer.Context, catalog: str) -> Any:
@@ -114,3 +114,58 @@ def _entries(context: typer.Context, catalog: str) -> Any:
 
 def _count(text: str, name: str) -> int | None:
     return parse_count(text, name=name) if text else None
+
+
+@app.command(epilog="Example: sizer catalog verify Qwen/Qwen3-30B-A3B --offline")
+def verify(
+    context: typer.Context,
+    models: list[str] = typer.Argument([], metavar="[ID]...", help="Ids or names. [all]"),  # noqa: B008
+    offline: Offline = False,
+    catalog: str = _CATALOG,
+    as_json: Json = False,
+) -> None:
+    """Count entries again from headers and report every difference; exit 1 if there is one."""
+    from sizer.api import ReadingSettings, recount
+    from sizer.catalog.models import find
+    from sizer.catalog.verify import verify as verify_entries
+    from sizer.cli.progress import progress
+    from sizer.render.views.catalog import show_verification
+
+    entries = _entries(context, catalog)
+    chosen = list(dict.fromkeys(find(model, entries) for model in models)) if models else entries
+    settings = ReadingSettings(offline=offline)
+    with progress("counting") as update:
+        report, code = verify_entries(
+            chosen,
+            lambda repository: recount(repository, settings),
+            (lambda done: update(done, len(chosen))) if update else None,
+        )
+    emit("catalog verify", report, show_verification, as_json=as_json, ok=code == 0)
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: sizer catalog add Qwen/Qwen3-30B-A3B --catalog mine.yaml")
+def add(
+    context: typer.Context,
+    repository: str = typer.Argument(metavar="REPO", help="org/name[@revision] on the Hub."),
+    family: str = _text("--family", "Its family. [the name up to its size]", "NAME"),
+    task: str = _text("--task", "What it is made for. [from the Hub and the name]", "TASK"),
+    catalog: str = typer.Option("", "--catalog", help="The file to add it to; made if missing.", metavar="FILE"),
+    offline: Offline = False,
+    as_json: Json = False,
+) -> None:
+    """Count a repository and add it to a catalog file, sorted, comments kept."""
+    import datetime
+
+    from sizer.api import ReadingSettings, catalog_entry
+    from sizer.catalog.edit import add_entry, catalog_file
+    from sizer.catalog.listing import describe
+    from sizer.cli.output import note
+    from sizer.render.views.catalog import show_detail
+
+    path = catalog_file(catalog or context.obj or "")
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    entry = catalog_entry(repository, ReadingSettings(offline=offline), today=today, family=family, task=task)
+    add_entry(path, entry)
+    emit("catalog add", describe(entry), show_detail, as_json=as_json)
+    note(f"added to {path}")

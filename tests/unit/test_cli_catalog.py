@@ -83,11 +83,20 @@ def test_json_has_every_field(sizer: Any) -> None:
     assert (model["active_precision"], model["modality"]) == (1, "text")
 
 
-@pytest.mark.parametrize("arguments", [[], ["show", "Qwen3-8B"], ["--moe", "--sort", "total"]])
-def test_reports_follow_their_schema(sizer: Any, arguments: list[str]) -> None:
-    """What `--json` prints is valid under the schema that `sizer schema catalog` prints."""
-    schema = sizer("schema", "catalog").json
-    jsonschema.validate(sizer("catalog", *arguments, "--json").json["report"], schema)
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("catalog", []),
+        ("catalog", ["--moe", "--sort", "total"]),
+        ("catalog show", ["show", "Qwen3-8B"]),
+        ("catalog verify", ["verify", "gpt-oss-20b", "grok-1", "--offline"]),
+    ],
+)
+def test_reports_follow_their_schema(sizer: Any, command: str, arguments: list[str]) -> None:
+    """What `--json` prints is valid under the schema that `sizer schema` prints for the command it names."""
+    document = sizer("catalog", *arguments, "--json").json
+    assert document["command"] == command
+    jsonschema.validate(document["report"], sizer("schema", command).json)
 
 
 def test_a_users_catalog_is_merged(sizer: Any, tmp_path: Path) -> None:
@@ -120,3 +129,112 @@ def test_bad_input_is_a_typed_error(sizer: Any, arguments: list[str], code: int,
     assert outcome.json["ok"] is False
     assert outcome.json["error"]["code"] == error
     assert outcome.json["error"]["hint"]
+
+
+WRONG = """\
+models:
+- id: openai/gpt-oss-20b
+  family: gpt-oss
+  basis: counted
+  total_parameters: 20_914_757_185
+  active_parameters: 4_187_440_704
+  source: nobody
+  checked: 2026-11-24
+  routed_experts: 64
+  experts_per_token: 4
+"""
+
+
+def test_verify_counts_again(sizer: Any) -> None:
+    """Entries with a shipped header bundle are counted again without a network, and come out the same."""
+    outcome = sizer("catalog", "verify", "gpt-oss-20b", "Qwen3-0.6B", "--offline")
+    assert outcome.code == 0
+    assert outcome.out.strip() == "2 the same, 0 different, 0 not checked"
+
+
+def test_verify_reports_every_difference(sizer: Any, tmp_path: Path) -> None:
+    """A total that is off by one and a wrong number of experts are both reported, with exit code 1."""
+    path = tmp_path / "wrong.yaml"
+    path.write_text(WRONG)
+    outcome = sizer("catalog", "verify", "gpt-oss-20b", "--offline", "--catalog", path)
+    assert outcome.code == 1
+    assert [line.rstrip() for line in outcome.out.splitlines()] == [
+        "Different",
+        "  openai/gpt-oss-20b",
+        "    total parameters: 20,914,757,185 listed, 20,914,757,184 counted",
+        "    routed experts: 64 listed, 32 counted",
+        "",
+        "0 the same, 1 different, 0 not checked",
+    ]
+
+
+def test_verify_names_what_it_could_not_check(sizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What cannot be reached is named with the reason; alone it is no success, beside a checked entry it is."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    alone = sizer("catalog", "verify", "Qwen/Qwen3-8B", "--offline", "--json")
+    (check,) = alone.json["report"]["checks"]
+    assert (check["status"], check["code"], alone.code) == ("not checked", "hub.offline", 3)
+    beside = sizer("catalog", "verify", "Qwen/Qwen3-8B", "gpt-oss-20b", "--offline")
+    assert beside.code == 0
+    assert "`Qwen/Qwen3-8B`" in beside.out
+    assert "1 the same, 0 different, 1 not checked" in beside.out
+
+
+def test_add_puts_a_counted_entry_in_its_place(sizer: Any, tmp_path: Path) -> None:
+    """`add` counts the repository and writes a sorted, counted entry; comments and other lines stay."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("# ours\n" + MINE.replace("me/Mine-3B", "zz/Mine-3B"))
+    outcome = sizer("catalog", "add", "openai/gpt-oss-20b", "--catalog", path, "--offline", "--json")
+    assert outcome.code == 0
+    assert str(path) in outcome.err
+    model = outcome.json["report"]["model"]
+    assert (model["basis"], model["total_parameters"], model["active_parameters"]) == (
+        "counted",
+        20_914_757_184,
+        4_187_440_704,
+    )
+    assert (model["family"], model["routed_experts"], model["experts_per_token"]) == ("gpt-oss", 32, 4)
+    assert (model["context_tokens"], model["kv_cache_bytes_per_token"]) == (131_072, 24 * 2 * 8 * 64 * 2)
+    text = path.read_text()
+    assert text.startswith("# ours\nmodels:\n- id: openai/gpt-oss-20b\n")
+    assert text.endswith(MINE.replace("me/Mine-3B", "zz/Mine-3B").removeprefix("models:\n"))
+    assert sizer("catalog", "verify", "gpt-oss-20b", "--offline", "--catalog", path).code == 0
+
+
+def test_add_goes_to_the_checkout_s_own_catalog(sizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a file, a source checkout's own catalog is edited."""
+    own = tmp_path / "data" / "model_catalog.yaml"
+    own.parent.mkdir()
+    own.write_text("models:\n")
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setattr("sizer.catalog.edit.data_path", lambda name: tmp_path / "data" / name)
+    assert sizer("catalog", "add", "Qwen/Qwen3-0.6B", "--offline").code == 0
+    assert "total_parameters: 596_049_920" in own.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["openai/gpt-oss-20b", "--task", "poetry"], 2, "usage.choice"),
+        (["zz/Mine-3B"], 3, "hub.offline"),
+        (["not a reference"], 2, "usage.reference"),
+    ],
+)
+def test_what_cannot_be_added(
+    sizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, error: str
+) -> None:
+    """A repository that cannot be read, or an unknown task, is a typed error, and no file is made."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    path = tmp_path / "mine.yaml"
+    outcome = sizer("catalog", "add", *arguments, "--catalog", path, "--offline", "--json")
+    assert (outcome.code, outcome.json["error"]["code"], path.exists()) == (code, error, False)
+
+
+def test_a_second_add_is_refused(sizer: Any, tmp_path: Path) -> None:
+    """A model that the file has is not added again, and the file stays as it is."""
+    path = tmp_path / "mine.yaml"
+    sizer("catalog", "add", "Qwen/Qwen3-0.6B", "--catalog", path, "--offline")
+    before = path.read_text()
+    outcome = sizer("catalog", "add", "Qwen/Qwen3-0.6B", "--catalog", path, "--offline")
+    assert (outcome.code, path.read_text()) == (2, before)
+    assert "line 2" in outcome.err

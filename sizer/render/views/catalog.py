@@ -13,7 +13,7 @@ from sizer.render.terminal import heading, key_values, safe, table
 from sizer.sizing.size_class import label
 from sizer.units import format_bytes, format_count, format_integer, format_tokens, plural, split_billions
 
-__all__ = ["show_added", "show_detail", "show_list", "show_verification"]
+__all__ = ["show_detail", "show_list", "show_verification"]
 
 _MARK = "~"
 """Before a figure that is declared, not counted."""
@@ -128,15 +128,27 @@ def show_verification(report: Verification, console: Console) -> None:
         for check in differing:
             _differences(check, console)
         console.print()
-    unchecked = [check for check in report.checks if check.status == "not checked"]
-    if unchecked:
+    by_code: dict[str, list[Check]] = {}
+    for check in report.checks:
+        if check.status == "not checked":
+            by_code.setdefault(check.code, []).append(check)
+    if by_code:
         console.print(heading("Not checked"))
-        for check in unchecked:
-            console.print(Padding(Text(f"{safe(check.id)}: {safe(check.reason)}"), (0, 0, 0, 2)))
+        for checks in by_code.values():
+            _unchecked(checks, console)
         console.print()
     console.print(
         Text(f"{report.same} the same, {report.different} different, {report.not_checked} not checked", style="dim")
     )
+
+
+def _unchecked(checks: list[Check], console: Console) -> None:
+    """One reason in full, and the other entries that failed the same way by name."""
+    first, *others = checks
+    console.print(Padding(Text(safe(first.reason)), (0, 0, 0, 2)))
+    if others:
+        names = ", ".join(safe(check.id) for check in others)
+        console.print(Padding(Text(f"likewise {plural(len(others), 'other')}: {names}"), (0, 0, 0, 4)))
 
 
 def _differences(check: Check, console: Console) -> None:
@@ -147,8 +159,3 @@ def _differences(check: Check, console: Console) -> None:
         reason = f" - {safe(found.reason)}" if found.reason else ""
         line = f"{found.field.replace('_', ' ')}: {listed} listed, {counted} counted{reason}"
         console.print(Padding(Text(line), (0, 0, 0, 4)))
-
-
-def show_added(report: CatalogDetail, console: Console) -> None:
-    """What was added."""
-    show_detail(report, console)
