@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sizer.quantization.format import Format, Kind, Module, Weight, group_words
+from sizer.quantization.format import Format, Kind, Module, Row, Weight, group_words
 from sizer.quantization.scaled import Scaled, find_scaled
-from sizer.quantization.solve import Row, bits_of_row, solve_row
+from sizer.quantization.solve import bits_of_row, solve_row
 
 __all__ = ["PackQuantized"]
 
@@ -41,6 +41,7 @@ class PackQuantized(Format):
                 bits=row.bits,
                 uses=(scaled.leaf, *scaled.state),
                 is_exact=not row.why_inexact,
+                row=row,
                 why=row.why_inexact,
             )
 

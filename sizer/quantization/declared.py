@@ -5,12 +5,12 @@ Nothing here trusts a type or a value: a configuration may be missing, nested, o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sizer.quantization.format import Scheme
+from sizer.quantization.patterns import NamePattern
 
 __all__ = ["Declared", "read_declared"]
 
@@ -34,13 +34,29 @@ class Declared:
     """Schemes of the model as a whole, the likeliest first."""
     by_name: Mapping[str, Scheme] = field(default_factory=dict)
     """Schemes of single modules, by full name."""
+    by_target: tuple[tuple[str | NamePattern, Scheme], ...] = ()
+    """Schemes of groups of modules by name, pattern or class, where there are several."""
     widths: frozenset[int] = frozenset()
     """Layer dimensions that the configuration names."""
 
+    @property
+    def differs_by_name(self) -> bool:
+        """Whether modules of one kind may have different schemes."""
+        return bool(self.by_name or self.by_target)
+
     def schemes_of(self, name: str) -> tuple[Scheme, ...]:
-        """The schemes of one module, the likeliest first."""
+        """The schemes of one module, the likeliest first: its own, its group's, its class's, then all others.
+
+        A group names modules (`lm_head`), patterns of names (`re:.*mlp.*`) or classes (`Linear`), in that order:
+        compressed-tensors, utils/match.py.
+        """
         own = self.by_name.get(name)
-        return (own, *self.schemes) if own is not None else self.schemes
+        if own is not None:
+            return own, *self.schemes
+        named = [scheme for target, scheme in self.by_target if target == name]
+        named += [scheme for target, scheme in self.by_target if not isinstance(target, str) and target.matches(name)]
+        classes = [scheme for target, scheme in self.by_target if isinstance(target, str) and target[:1].isupper()]
+        return *named, *classes, *self.schemes
 
 
 def read_declared(config: Mapping[str, Any] | None, documents: Mapping[str, Any]) -> Declared:
@@ -48,15 +64,18 @@ def read_declared(config: Mapping[str, Any] | None, documents: Mapping[str, Any]
     sections = list(_sections(config or {}, documents))
     method = next((found for section, default in sections if (found := _method(section) or default)), "")
     schemes: dict[Scheme, None] = {}
+    by_target: list[tuple[str | NamePattern, Scheme]] = []
     by_name: dict[str, Scheme] = {}
     for section, _ in sections:
         for scheme in _schemes(section):
             schemes[scheme] = None
         by_name.update(_by_name(section))
+        by_target += _by_target(section)
     return Declared(
         method=method,
         schemes=tuple(schemes),
         by_name=by_name,
+        by_target=tuple(by_target) if len({scheme for _, scheme in by_target}) > 1 else (),
         widths=frozenset(_widths(config or {}, depth=0)),
     )
 
@@ -127,6 +146,18 @@ def _schemes(section: Mapping[str, Any]) -> Iterator[Scheme]:
         yield found
 
 
+def _by_target(section: Mapping[str, Any]) -> Iterator[tuple[str | NamePattern, Scheme]]:
+    """Targets of config_groups: a name, a class (`Linear`), or a pattern after `re:`."""
+    groups = section.get("config_groups")
+    for entry in groups.values() if isinstance(groups, Mapping) else ():
+        weights = entry.get("weights") if isinstance(entry, Mapping) else None
+        targets = entry.get("targets") if isinstance(entry, Mapping) else None
+        scheme = _scheme(weights) if isinstance(weights, Mapping) else None
+        for target in targets if scheme and isinstance(targets, list) else ():
+            if scheme and isinstance(target, str):
+                yield NamePattern(target[3:]) if target.startswith("re:") else target, scheme
+
+
 def _by_name(section: Mapping[str, Any]) -> Iterator[tuple[str, Scheme]]:
     """Entries whose key is a module's name: MLX keeps them beside the defaults, others under a key of their own."""
     for holder in (section, *(section.get(key) for key in _BY_NAME)):
@@ -148,13 +179,3 @@ def _widths(config: Mapping[str, Any], depth: int) -> Iterator[int]:
     hidden, heads = _integer(config, ("hidden_size", "n_embd")), _integer(config, _HEADS[:1])
     if hidden and heads and hidden % heads == 0:
         yield hidden // heads * (_integer(config, _HEADS[1:]) or 0)
-
-
-def parse_json(text: object) -> Any:
-    """The value of a JSON text in a file's metadata, or None."""
-    if not isinstance(text, str) or len(text) > 1_000_000:
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

@@ -17,11 +17,13 @@ __all__ = [
     "Format",
     "Kind",
     "Module",
+    "Row",
     "Scheme",
     "Weight",
     "find_packed_axis",
     "group_words",
     "join",
+    "name_of",
     "shape_by_bias",
 ]
 
@@ -49,6 +51,22 @@ class Scheme(NamedTuple):
     """A further name, where one is needed: `mxfp4`, `nvfp4`, `affine`, `float`, `int`."""
     shape: tuple[int, int] | None = None
     """[out, in], where the configuration gives it."""
+
+
+class Row(NamedTuple):
+    """One reading of a packed row of values (see `solve`)."""
+
+    width: int
+    """Values in the row."""
+    bits: int
+    group_size: int | None
+    """None for one scale per row."""
+    why_inexact: str = ""
+    """Why another width is possible; empty where none is."""
+    is_declared: bool = False
+    """Whether the configuration chose it among several that fit."""
+    candidates: tuple[tuple[int, int | None], ...] = ()
+    """Bits and group size of every reading whose width occurs elsewhere in the model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +116,8 @@ class Weight:
     """Bits of one weight in its carrier; None where it is not packed."""
     is_exact: bool = True
     is_known: bool = True
+    row: Row | None = None
+    """How its rows were read, where several readings are possible in principle."""
     why: str = ""
     """Where the count is not exact or the scheme not known: the reason, as half a sentence."""
 
@@ -105,6 +125,10 @@ class Weight:
     def parameters(self) -> int:
         """Logical parameters."""
         return self.elements if self.shape is None else prod(self.shape)
+
+    def stored_bytes(self, module: Module) -> int:
+        """Bytes of the leaves that hold it, in the module that it was read from."""
+        return sum(module.tensors[leaf].size_bytes for leaf in self.uses)
 
 
 class Format(ABC):
@@ -118,8 +142,14 @@ class Format(ABC):
 
 
 def join(path: str, leaf: str) -> str:
-    """The name of a leaf below a path."""
-    return f"{path}.{leaf}" if path else leaf
+    """The name of a leaf below a path; the path itself where the leaf is empty."""
+    return f"{path}.{leaf}" if path and leaf else path or leaf
+
+
+def name_of(template: str, numbers: tuple[int, ...]) -> str:
+    """The name that a template and its numbers stand for."""
+    pieces = template.split("*")
+    return "".join(f"{piece}{number}" for piece, number in zip(pieces, numbers, strict=False)) + pieces[-1]
 
 
 def group_words(group_size: int | None) -> str:

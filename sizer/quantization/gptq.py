@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sizer.quantization.dtypes import BITS
-from sizer.quantization.format import Format, Kind, Module, Weight, group_words
-from sizer.quantization.solve import Row, bits_of_row, solve_row
+from sizer.quantization.format import Format, Kind, Module, Row, Weight, group_words
+from sizer.quantization.solve import bits_of_row, solve_row
 
 __all__ = ["Gptq", "Marlin"]
 
@@ -43,6 +43,7 @@ class Gptq(Format):
             bits=row.bits,
             uses=module.present("qweight", "qzeros", "scales", "g_idx", "wf", "perm", "workspace"),
             is_exact=not row.why_inexact,
+            row=row,
             why=row.why_inexact,
         )
 

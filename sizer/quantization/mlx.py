@@ -52,5 +52,6 @@ class Mlx(Format):
             bits=row.bits,
             uses=module.present("weight", "scales", "biases", "qbiases", "global_scale"),
             is_exact=not row.why_inexact,
+            row=row,
             why=row.why_inexact,
         )

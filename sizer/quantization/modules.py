@@ -7,7 +7,7 @@ A number is a run of digits between `.`, `_` and the ends of a name: `experts.ex
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sizer.headers.interface import StoredTensor
 from sizer.quantization.format import Kind, Module, join
@@ -16,7 +16,6 @@ __all__ = ["Repeated", "group_modules", "template_of"]
 
 _NUMBER = re.compile(r"(?<![^._])[0-9]{1,18}(?![^._])")
 _ORDINALS = ("_scale_2", "_factor_2")  # `weight_scale_2` is one name, not the second of several
-_HAS_NUMBER = re.compile(r"(?<![^_])[0-9]{1,18}(?![^_])")
 
 # Leaves that are the state of the parameter one level up: `q_proj.weight.absmax` belongs to `q_proj`.
 # bitsandbytes: bitsandbytes/functional.py, QuantState.as_dict; optimum-quanto: tensor/qbits/qbits.py.
@@ -25,27 +24,59 @@ _PARAMETER_STATE = frozenset(
 )
 # Parents that are a parameter, not a module: their leaves belong one level further up.
 _PARAMETER_PARENTS = frozenset({"weight", "centroids", "res_centroids", "outlier_centroids"})
+_UNUSUAL_PARENTS = (*_PARAMETER_PARENTS, ".quant_state", "._data")
 
+Numbers = tuple[int, ...]
 Repeated = dict[str, int]
 """Bytes of tensors whose name was met before, by name template."""
 
 
-def template_of(name: str) -> tuple[str, tuple[int, ...]]:
+def template_of(name: str) -> tuple[str, Numbers]:
     """`layers.3.w1.weight` -> (`layers.*.w1.weight`, (3,))."""
     return _NUMBER.sub("*", name), tuple(map(int, _NUMBER.findall(name)))
+
+
+def group_modules(stored: Iterable[StoredTensor]) -> tuple[list[Module], Repeated]:
+    """Modules that are alike, sorted by path, and the bytes of tensors whose name was met before.
+
+    About a microsecond a tensor and one more a module: leaves, shapes and the levels of a name are looked up,
+    not parsed again, and what a module holds so far is one integer.
+    """
+    contents, templates = _Contents(), _Templates()
+    held, kinds, after = contents.held, contents.simple, contents.after
+    for name, dtype, shape, size_bytes in stored:
+        parent, _, leaf = name.rpartition(".")
+        state = held.get(parent)
+        kind = kinds.get((leaf, dtype, shape, size_bytes))
+        if kind is None or (state is None and parent.endswith(_UNUSUAL_PARENTS)):
+            contents.add(parent, leaf, Kind(dtype, shape, size_bytes))
+        else:
+            state = state or 0
+            following = after[state].get(kind)
+            held[parent] = contents.follow(state, kind) if following is None else following
+
+    alike: dict[tuple[str, int], list[Numbers]] = {}
+    for parent, state in held.items():
+        if state:
+            template, numbers = templates.of(parent)
+            alike.setdefault((template, state), []).append(numbers)
+    for (parent, own), state in contents.numbered.items():
+        template, numbers = templates.of(parent)
+        alike.setdefault((template, state), []).append(numbers + own)
+    return _merge(alike, contents)
 
 
 class _Templates:
     """Name templates of parents, each level computed once."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[str, tuple[int, ...]]] = {"": ("", ())}
-        self._pieces: dict[str, tuple[str, tuple[int, ...]]] = {}
+        self._known: dict[str, tuple[str, Numbers]] = {"": ("", ())}
+        self._pieces: dict[str, tuple[str, Numbers]] = {}
         self._joined: dict[tuple[str, str], str] = {}
 
-    def of(self, path: str) -> tuple[str, tuple[int, ...]]:
+    def of(self, path: str) -> tuple[str, Numbers]:
         """Template and numbers of a dotted path."""
-        parent, _, piece = path.rpartition(".")
+        parent, dot, piece = path.rpartition(".")
         above = self._known.get(parent)
         if above is None:
             above = self._known[parent] = self.of(parent) if parent.count(".") < 60 else template_of(parent)
@@ -55,115 +86,102 @@ class _Templates:
         key = (above[0], below[0])
         template = self._joined.get(key)
         if template is None:
-            template = self._joined[key] = f"{key[0]}.{key[1]}" if "." in path else key[1]
+            template = self._joined[key] = f"{key[0]}.{key[1]}" if dot else key[1]
         return template, above[1] + below[1]
 
 
-def _home(prefix: str) -> tuple[str, str]:
-    """The module that a parent name belongs to, and what stands before its leaves there."""
-    head = ""
-    for state in (".quant_state", "._data"):
-        if prefix.endswith(state):
-            prefix, head = prefix[: -len(state)], f"{state[1:]}."
-    parent, dot, piece = prefix.rpartition(".")
-    if dot and (head or piece in _PARAMETER_PARENTS):
-        return parent, f"{piece}.{head}"
-    return prefix, head
-
-
-class _Buckets:
-    """Kinds of tensors by module; the numbers of a leaf are part of its module's key."""
+class _Contents:
+    """What each module holds so far, as a state: 0 is empty, and a further tensor leads to a further state."""
 
     def __init__(self) -> None:
-        self.kinds: list[tuple[str, Kind]] = []
-        self.modules: dict[str | tuple[str, tuple[int, ...]], list[int]] = {}
-        self.simple: dict[tuple[str, str, str, tuple[int, ...], int], int] = {}
-        self._ids: dict[tuple[str, Kind], int] = {}
+        self.held: dict[str, int] = {}
+        """State of each module by its path."""
+        self.numbered: dict[tuple[str, Numbers], int] = {}
+        """State of modules whose leaves have numbers (`wi_0`, `wi_0_scale`), which are part of the module."""
+        self.simple: dict[tuple[str, str, Numbers, int], int] = {}
+        """Kinds whose leaf says all: (leaf, dtype, shape, bytes) to their number."""
+        self.after: list[dict[int, int]] = [{}]
+        """For each state, the state that a further kind leads to."""
+        self._before: list[tuple[int, int]] = [(0, 0)]
+        """For each state, the state before and the kind that led here."""
+        self._kinds: list[tuple[str, Kind]] = []
+        self._numbers: dict[tuple[str, Kind], int] = {}
 
-    def place(self, prefix: str, head: str, leaf: str, kind: Kind, bucket: list[int]) -> None:
-        """Put a tensor whose leaf is met for the first time, or whose leaf needs a closer look, in its module."""
-        if leaf in _PARAMETER_STATE and not head:
-            parent, dot, piece = prefix.rpartition(".")
-            if dot:
-                self._bucket(parent).append(self._id(f"{piece}.{leaf}", kind))
-                return
-        if _HAS_NUMBER.search(leaf) and not leaf.endswith(_ORDINALS):
+    def follow(self, state: int, kind: int) -> int:
+        """The state after one more tensor."""
+        following = self.after[state].get(kind)
+        if following is None:
+            following = self.after[state][kind] = len(self.after)
+            self.after.append({})
+            self._before.append((state, kind))
+        return following
+
+    def add(self, parent: str, leaf: str, kind: Kind) -> None:
+        """Put a tensor in its module that is not simple, or the first of its kind or module."""
+        module, head = _home(parent, leaf)
+        if module != parent or head:
+            leaf = head + leaf
+        elif any(mark.isdigit() for mark in leaf) and not leaf.endswith(_ORDINALS):
             template, numbers = template_of(leaf)
-            module = _home(prefix)[0]
-            self.modules.setdefault((module, numbers), []).append(self._id(head + template, kind))
-            return
-        kind_id = self.simple[(head, leaf, *kind)] = self._id(head + leaf, kind)
-        bucket.append(kind_id)
+            if numbers:
+                state = self.numbered.get((module, numbers), 0)
+                self.numbered[module, numbers] = self.follow(state, self._number(template, kind))
+                return
+        number = self._number(leaf, kind)
+        if not head and leaf not in _PARAMETER_STATE:
+            self.simple[leaf, *kind] = number
+        self.held[module] = self.follow(self.held.get(module, 0), number)
 
-    def _bucket(self, module: str) -> list[int]:
-        return self.modules.setdefault(module, [])
+    def tensors(self, state: int) -> Iterator[tuple[str, Kind]]:
+        """The leaves and kinds of a state, the last one first."""
+        while state:
+            state, number = self._before[state]
+            yield self._kinds[number]
 
-    def _id(self, leaf: str, kind: Kind) -> int:
-        found = self._ids.get((leaf, kind))
-        if found is None:
-            found = self._ids[(leaf, kind)] = len(self.kinds)
-            self.kinds.append((leaf, kind))
-        return found
-
-
-def group_modules(stored: Iterable[StoredTensor]) -> tuple[list[Module], Repeated]:
-    """Modules that are alike, sorted by path, and the bytes of tensors whose name was met before.
-
-    About 1.5 microseconds a tensor: parents, leaves and shapes are looked up, not parsed again.
-    """
-    buckets = _Buckets()
-    homes: dict[str, tuple[str, list[int]]] = {}
-    simple = buckets.simple
-    for name, dtype, shape, size_bytes in stored:
-        prefix, _, leaf = name.rpartition(".")
-        home = homes.get(prefix)
-        if home is None:
-            module, head = _home(prefix)
-            home = homes[prefix] = (head, buckets.modules.setdefault(module, []))
-        kind_id = simple.get((home[0], leaf, dtype, shape, size_bytes))
-        if kind_id is None:
-            buckets.place(prefix, home[0], leaf, Kind(dtype, shape, size_bytes), home[1])
-        else:
-            home[1].append(kind_id)
-
-    templates = _Templates()
-    alike: dict[tuple[str, tuple[int, ...]], list[tuple[int, ...]]] = {}
-    for key, kind_ids in buckets.modules.items():
-        if not kind_ids:
-            continue
-        if isinstance(key, str):
-            template, numbers = templates.of(key)
-        else:
-            template, numbers = templates.of(key[0])
-            numbers += key[1]
-        signature = (template, tuple(kind_ids))
-        found = alike.get(signature)
-        if found is None:
-            alike[signature] = [numbers]
-        else:
-            found.append(numbers)
-    return _merge(alike, buckets.kinds)
+    def _number(self, leaf: str, kind: Kind) -> int:
+        number = self._numbers.get((leaf, kind))
+        if number is None:
+            number = self._numbers[leaf, kind] = len(self._kinds)
+            self._kinds.append((leaf, kind))
+        return number
 
 
-def _merge(
-    alike: dict[tuple[str, tuple[int, ...]], list[tuple[int, ...]]], kinds: list[tuple[str, Kind]]
-) -> tuple[list[Module], Repeated]:
-    """Modules from signatures: the order in which tensors were met does not matter, and a name counts once."""
-    merged: dict[tuple[str, tuple[int, ...]], list[tuple[int, ...]]] = {}
+def _home(parent: str, leaf: str) -> tuple[str, str]:
+    """The module that a tensor belongs to, and what stands before its leaf there."""
+    path, head = parent, ""
+    for state in (".quant_state", "._data"):
+        if path.endswith(state):
+            path, head = path[: -len(state)], f"{state[1:]}."
+    module, dot, piece = path.rpartition(".")
+    if dot and (head or piece in _PARAMETER_PARENTS or leaf in _PARAMETER_STATE):
+        return module, f"{piece}.{head}"
+    return parent, ""
+
+
+def _merge(alike: dict[tuple[str, int], list[Numbers]], contents: _Contents) -> tuple[list[Module], Repeated]:
+    """Modules from states: the order in which tensors were met does not matter, and a name counts once."""
+    merged: dict[tuple[str, frozenset[tuple[str, Kind]]], list[Numbers]] = {}
     repeated: Repeated = {}
-    for (template, kind_ids), numbers in alike.items():
-        first: dict[str, int] = {}
-        for kind_id in kind_ids:
-            leaf, kind = kinds[kind_id]
-            if leaf in first:
+    for (template, state), numbers in alike.items():
+        held = list(contents.tensors(state))
+        tensors = dict(held)
+        if len(tensors) < len(held):
+            for leaf, kind in _again(held[::-1]):
                 name = join(template, leaf)
                 repeated[name] = repeated.get(name, 0) + kind.size_bytes * len(numbers)
-            else:
-                first[leaf] = kind_id
-        merged.setdefault((template, tuple(sorted(first.values()))), []).extend(numbers)
+        merged.setdefault((template, frozenset(tensors.items())), []).extend(numbers)
     modules = [
-        Module(path=template, tensors=dict(kinds[kind_id] for kind_id in kind_ids), indices=tuple(sorted(numbers)))
-        for (template, kind_ids), numbers in merged.items()
+        Module(path=template, tensors=dict(sorted(tensors)), indices=tuple(sorted(numbers)))
+        for (template, tensors), numbers in merged.items()
     ]
-    modules.sort(key=lambda module: (module.path, module.indices[0], sorted(module.tensors)))
+    modules.sort(key=lambda module: (module.path, module.indices[0], *module.tensors))
     return modules, repeated
+
+
+def _again(held: list[tuple[str, Kind]]) -> Iterator[tuple[str, Kind]]:
+    """The tensors of a module whose leaf was met before."""
+    met: set[str] = set()
+    for leaf, kind in held:
+        if leaf in met:
+            yield leaf, kind
+        met.add(leaf)

@@ -183,6 +183,7 @@ class BitBlas(Format):
                 bits=row.bits,
                 uses=module.present("qweight", "scales", "zeros", "qzeros", "g_idx"),
                 is_exact=not row.why_inexact,
+                row=row,
                 why=row.why_inexact,
             )
 

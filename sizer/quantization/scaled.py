@@ -3,7 +3,8 @@
 A parameter `weight` has `weight_scale`, `weight_zero_point`, `input_scale` and the like beside it; a fused one
 (`gate_up_proj`) has `gate_up_proj_weight_scale` or `gate_up_proj_scale`. Nothing is decoded here.
 Sources: vllm-project/compressed-tensors, src/compressed_tensors/compressors; NVIDIA/Model-Optimizer,
-modelopt/torch/export/quant_utils.py; transformers, integrations/finegrained_fp8.py and fbgemm_fp8.py.
+modelopt/torch/export/quant_utils.py; transformers, integrations/finegrained_fp8.py and fbgemm_fp8.py; vLLM,
+models/mistral.py (`qscale_weight`, `qscale_act`); vllm-ascend, quantization (`deq_scale`, `quant_bias`, offsets).
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ _STATE = (
     "_output_activation_scale", "_input_global_scale", "_input_zero_point", "_output_zero_point", "_scale_ub",
     "_format", "_pre_quant_scale", "_scaling_factor",
 )  # fmt: skip
-_BARE_SCALES = ("scale", "scale_inv", "scales", "scale_weight", "weights_scaling_factor", "SCB")
+_BARE_SCALES = ("scale", "scale_inv", "scales", "scale_weight", "weights_scaling_factor", "SCB", "qscale_weight")
 _BARE = (
     *_BARE_SCALES, "input_scale", "input_scale_inv", "output_scale", "input_global_scale", "output_global_scale",
     "input_zero_point", "output_zero_point", "activation_scale", "activation_scaling_factor", "act_scale",
     "input_activation_scale", "output_activation_scale", "input_scale_ub", "pre_quant_scale", "scale_input",
     "zero_point", "zero_points", "g_idx", "svdquant_lora_a", "svdquant_lora_b", "weights_scaling_factor_2",
-    "prequant_scaling_factor", "comfy_quant",
+    "prequant_scaling_factor", "comfy_quant", "qscale_weight", "qscale_act", "weight_offset", "input_offset",
+    "deq_scale", "quant_bias", "scale_bias", "weight_scale_second", "weight_offset_second",
 )  # fmt: skip
 
 

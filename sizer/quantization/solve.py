@@ -8,26 +8,13 @@ one, the reading whose width occurs elsewhere in the model; then the one that is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
-from sizer.quantization.format import Scheme
+from sizer.quantization.format import Row, Scheme
 
-__all__ = ["Row", "bits_of_row", "solve_row", "trim_padding"]
+__all__ = ["bits_of_row", "solve_row", "trim_padding"]
 
 _USUAL_BITS = (4, 8, 2, 3, 6, 5, 7, 1)
 _GROUPS = (8, 16, 32, 64, 128, 256, 512, 1024)
-
-
-class Row(NamedTuple):
-    """One reading of a packed row."""
-
-    width: int
-    """Values in the row."""
-    bits: int
-    group_size: int | None
-    """None for one scale per row."""
-    why_inexact: str = ""
-    """Why another width is possible; empty where none is."""
 
 
 def bits_of_row(words: int, values: int, container: int) -> int | None:
@@ -57,18 +44,22 @@ def solve_row(
     """The likeliest reading of a packed row, or None if no usual one fits."""
     if words <= 0 or groups <= 0:
         return None
-    for scheme in schemes:
-        if scheme.bits is not None:
-            found = _read_declared(words, groups, scheme.bits, scheme.group_size, container, widths)
-            if found is not None:
-                return found
     usual = list(_readings(words, groups, container, usual_bits, usual_groups))
+    declared = [
+        row
+        for scheme in schemes
+        if scheme.bits is not None
+        and (row := _read_declared(words, groups, scheme.bits, scheme.group_size, container, widths))
+    ]
+    if declared:
+        chosen = next((row for row in declared if row.width in widths), declared[0])
+        return chosen._replace(is_declared=any(row.width != chosen.width for row in usual))
     if not usual:
         return None
+    possible = [row for row in _readings(words, groups, container, usual_bits, _GROUPS) if row.width in widths]
     known = [row for row in usual if row.width in widths]
-    chosen = (known or usual)[0]
-    possible = {row.width for row in _readings(words, groups, container, usual_bits, _GROUPS)} & widths
-    if known and possible == {chosen.width}:
+    chosen = (known or usual)[0]._replace(candidates=tuple((row.bits, row.group_size) for row in possible))
+    if known and {row.width for row in possible} == {chosen.width}:
         return chosen
     return chosen._replace(why_inexact="its bits are not declared and several fit its shape")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sizer.quantization.format import Module
+from sizer.quantization.format import Module, join
 
 __all__ = ["dropped_reason"]
 
@@ -14,24 +14,34 @@ _KV_CACHE = (
 _ACTIVATIONS = (
     "input_scale", "input_scale_inv", "input_global_scale", "input_zero_point", "activation_scale", "act_scale",
     "input_activation_scale", "output_activation_scale", "output_scale", "output_global_scale", "output_zero_point",
-    "pre_quant_scale", "input_scale_ub", "activation_scaling_factor",
+    "pre_quant_scale", "input_scale_ub", "activation_scaling_factor", "qscale_act",
 )  # fmt: skip
+_WEIGHTS = (
+    "weight_scale", "weight_scale_inv", "weight_scale_2", "weight_global_scale", "weight_zero_point", "weight_shape",
+    "weight_g_idx",
+)  # fmt: skip
+_QUANTIZER_STATE = ("_amax", "_scale", "_pre_quant_scale", "_bias_value", "_double_scale", "_global_amax")
 
 
-def dropped_reason(module: Module, leaf: str) -> str:
-    """Why a leftover leaf of a quantised checkpoint carries no parameters; empty where it does.
+def dropped_reason(module: Module, leaf: str, *, is_quantised: bool) -> str:
+    """Why a leftover leaf carries no parameters; empty where it does. An unquantised checkpoint has no such leaves
+    but those of quantisers that were inserted and not applied (`input_quantizer._amax`).
 
     Sources: NVIDIA/Model-Optimizer, modelopt/torch/export/quant_utils.py, `_KV_CACHE_REPLACEMENTS`; vLLM,
     model_loader/weight_utils.py, `maybe_remap_kv_scale_name`; compressed-tensors, quantization/lifecycle.
     """
+    last = leaf.rpartition(".")[2]
+    if last in _QUANTIZER_STATE and join(module.path, leaf).endswith(f"_quantizer.{last}"):
+        return "quantiser statistics"
+    if not is_quantised:
+        return ""
     kind = module.tensors[leaf]
     if kind.dtype == "F8_E8M0":
         return "block exponents"
-    last = leaf.rpartition(".")[2]
-    if last in _KV_CACHE or last.endswith("_bmm_quantizer._amax"):
+    if last in _KV_CACHE:
         return "KV cache scales"
     if last in ("k_bias", "v_bias") and f"{last[0]}_scale" in module.tensors:
         return "KV cache scales"
     if last in _ACTIVATIONS or last.endswith(tuple(f"_{name}" for name in _ACTIVATIONS)):
         return "activation scales"
-    return ""
+    return "scales without a packed weight" if last in _WEIGHTS else ""

@@ -11,21 +11,21 @@ from dataclasses import replace
 from typing import Any
 
 from sizer.headers.interface import StoredTensor
-from sizer.notices import Notice
 from sizer.quantization.declared import Declared, read_declared
 from sizer.quantization.dtypes import FLOATS, NAMES
-from sizer.quantization.format import Module, Weight, join
+from sizer.quantization.format import Module, Scheme, Weight, join, name_of
 from sizer.quantization.formats import FORMATS, PLAIN
 from sizer.quantization.interface import LogicalTensor, Unpacked
 from sizer.quantization.modules import group_modules
+from sizer.quantization.remarks import Pair, remarks, scheme_words
 from sizer.quantization.state import dropped_reason
-from sizer.units import format_percent, plural
 
 __all__ = ["unpack"]
 
-Pair = tuple[Module, Weight]
-
 _ORDERS = ("g_idx", "weight_g_idx", "q_invperm", "q_perm", "perm")  # one entry per input
+_FAR_MORE = 0.25
+
+Reading = tuple[Module, list[Weight]]
 
 
 def unpack(
@@ -43,35 +43,72 @@ def unpack(
     modules, repeated = group_modules(stored)
     declared = read_declared(config, documents)
     widths = declared.widths | _widths(modules)
-    pairs: list[Pair] = []
-    rest: list[tuple[Module, tuple[str, ...]]] = []
-    for module in _with_schemes(modules, declared, widths):
-        used: set[str] = set()
-        for weight in _read(module):
-            pairs.append((module, weight))
-            used.update(weight.uses)
-        rest.append((module, tuple(leaf for leaf in module.tensors if leaf not in used)))
+    read = _read_all(modules, declared, widths)
+    by_shape = _read_by_shape(modules, declared, widths)
+    is_refuted = _is_refuted(read, by_shape, widths)
+    read = by_shape if is_refuted or not declared.schemes else read
+    pairs = [(module, weight) for module, weights in read for weight in weights]
     is_quantised = any(weight.bits is not None for _, weight in pairs) or bool(declared.method)
     dropped: dict[str, int] = {}
     if repeated:
         dropped["second copies of a name"] = sum(repeated.values())
-    for module, leaves in rest:
-        for weight in PLAIN.read(replace(module, tensors={leaf: module.tensors[leaf] for leaf in leaves})):
-            reason = dropped_reason(module, weight.leaf) if is_quantised else ""
+    for module, weights in read:
+        used = {leaf for weight in weights for leaf in weight.uses}
+        rest = {leaf: kind for leaf, kind in module.tensors.items() if leaf not in used}
+        for weight in PLAIN.read(replace(module, tensors=rest)):
+            reason = dropped_reason(module, weight.leaf, is_quantised=is_quantised)
             if reason:
-                size = module.tensors[weight.leaf].size_bytes * len(module.indices)
+                size = weight.stored_bytes(module) * len(module.indices)
                 dropped[reason] = dropped.get(reason, 0) + size
             else:
                 pairs.append((module, weight))
-    scheme, bits = _scheme(pairs)
+    scheme, bits = scheme_words(pairs)
     return Unpacked(
         tensors=tuple(_logical(pairs)),
         scheme=scheme,
         bits=bits,
         is_known=all(weight.is_known for _, weight in pairs),
         dropped_bytes=dropped,
-        notices=tuple(_notices(pairs, declared, repeated)),
+        notices=tuple(remarks(pairs, declared, repeated, is_refuted=is_refuted)),
     )
+
+
+def _read_all(modules: list[Module], declared: Declared, widths: frozenset[int]) -> list[Reading]:
+    """Every module, as declared, with its packed weights."""
+    return [(module, list(_read(module))) for module in _with_schemes(modules, declared, widths)]
+
+
+def _read_by_shape(modules: list[Module], declared: Declared, widths: frozenset[int]) -> list[Reading]:
+    """Every module by its shapes alone; rows that allow several readings have the one that suits most modules."""
+    bare = replace(declared, schemes=(), by_name={}, by_target=())
+    read = _read_all(modules, bare, widths)
+    votes: dict[tuple[int, int | None], int] = {}
+    for module, weights in read:
+        for weight in weights:
+            for candidate in weight.row.candidates if weight.row else ():
+                votes[candidate] = votes.get(candidate, 0) + weight.stored_bytes(module) * len(module.indices)
+    winners = [candidate for candidate, count in votes.items() if count == max(votes.values())]
+    if len(winners) != 1:
+        return read
+    return _read_all(modules, replace(bare, schemes=(Scheme(*winners[0]),)), widths)
+
+
+def _is_refuted(read: list[Reading], by_shape: list[Reading], widths: frozenset[int]) -> bool:
+    """Whether the configuration belongs to another model: it chose readings, but shapes alone explain far more."""
+    if not any(weight.row and weight.row.is_declared for _, weights in read for weight in weights):
+        return False
+    return _support(by_shape, widths) > _support(read, widths) + _FAR_MORE
+
+
+def _support(read: list[Reading], widths: frozenset[int]) -> float:
+    """The share of packed parameters whose inputs are a width in use."""
+    known = total = 0
+    for module, weights in read:
+        for weight in weights:
+            if weight.bits is not None and weight.shape:
+                total += weight.parameters * len(module.indices)
+                known += weight.parameters * len(module.indices) if weight.shape[-1] in widths else 0
+    return known / total if total else 1.0
 
 
 def _read(module: Module) -> Iterator[Weight]:
@@ -91,20 +128,14 @@ def _read(module: Module) -> Iterator[Weight]:
 def _with_schemes(modules: list[Module], declared: Declared, widths: frozenset[int]) -> Iterator[Module]:
     """Modules with what is declared for them; split where the declaration differs by name."""
     for module in modules:
-        if not declared.by_name or not any(kind.dtype not in FLOATS for kind in module.tensors.values()):
+        if not declared.differs_by_name or not any(kind.dtype not in FLOATS for kind in module.tensors.values()):
             yield replace(module, schemes=declared.schemes, method=declared.method, widths=widths)
             continue
         parts: dict[tuple[Any, ...], list[tuple[int, ...]]] = {}
         for numbers in module.indices:
-            parts.setdefault(declared.schemes_of(_name(module.path, numbers)), []).append(numbers)
+            parts.setdefault(declared.schemes_of(name_of(module.path, numbers)), []).append(numbers)
         for schemes, indices in parts.items():
             yield replace(module, schemes=schemes, method=declared.method, widths=widths, indices=tuple(indices))
-
-
-def _name(template: str, numbers: tuple[int, ...]) -> str:
-    """The name that a template and its numbers stand for."""
-    pieces = template.split("*")
-    return "".join(piece + str(number) for piece, number in zip(pieces, numbers, strict=False)) + pieces[-1]
 
 
 def _widths(modules: list[Module]) -> frozenset[int]:
@@ -128,7 +159,7 @@ def _logical(pairs: list[Pair]) -> list[LogicalTensor]:
     """Groups of logical tensors that differ in their numbers only, sorted by name."""
     groups: dict[tuple[Any, ...], list[tuple[tuple[int, ...], ...]]] = {}
     for module, weight in pairs:
-        stored_bytes = sum(module.tensors[leaf].size_bytes for leaf in weight.uses)
+        stored_bytes = weight.stored_bytes(module)
         name = join(module.path, weight.leaf)
         key = (name, weight.shape, weight.parameters, weight.storage, stored_bytes, weight.is_exact)
         groups.setdefault(key, []).append(module.indices)
@@ -146,45 +177,3 @@ def _logical(pairs: list[Pair]) -> list[LogicalTensor]:
     ]
     tensors.sort(key=lambda tensor: (tensor.name, tensor.indices[0], tensor.storage, tensor.stored_bytes))
     return tensors
-
-
-def _scheme(pairs: list[Pair]) -> tuple[str | None, float | None]:
-    """The scheme in words, the largest part first, and the bits of that part."""
-    totals: dict[tuple[str, float], int] = {}
-    for module, weight in pairs:
-        if weight.bits is not None:
-            key = (weight.scheme or weight.storage, weight.bits)
-            totals[key] = totals.get(key, 0) + weight.parameters * len(module.indices)
-    if not totals:
-        return None, None
-    largest = sorted(totals, key=lambda key: -totals[key])
-    everything = sum(totals.values())
-    named = [key for key in largest if totals[key] * 100 >= everything] or largest[:1]
-    return " + ".join(dict.fromkeys(words for words, _ in named[:3])), largest[0][1]
-
-
-def _notices(pairs: list[Pair], declared: Declared, repeated: Mapping[str, int]) -> Iterator[Notice]:
-    """What a reader should know: unknown packings, counts left open, names stored twice."""
-    total = sum(weight.parameters * len(module.indices) for module, weight in pairs) or 1
-    for is_known, code in ((False, "quantization.unknown"), (True, "quantization.inexact")):
-        doubts: dict[str, list[Pair]] = {}
-        for module, weight in pairs:
-            if weight.why and weight.is_known == is_known:
-                doubts.setdefault(weight.why, []).append((module, weight))
-        for why, those in doubts.items():
-            module, weight = those[0]
-            name = _name(join(module.path, weight.leaf), module.indices[0])
-            count = sum(len(module.indices) for module, _ in those)
-            share = sum(weight.parameters * len(module.indices) for module, weight in those) / total
-            used = "stored elements are counted" if not is_known else "the likeliest count is used"
-            yield Notice(
-                code=code,
-                message=f"{plural(count, 'tensor')} ({format_percent(share)} of all parameters), `{name}` first: "
-                f"{why}; {used}",
-            )
-    if repeated:
-        name = next(iter(repeated))
-        yield Notice(
-            code="quantization.repeated_name",
-            message=f"{plural(len(repeated), 'name')} stored more than once, `{name}` first; each is counted once",
-        )

@@ -190,3 +190,185 @@ def test_configurations_of_any_type_are_survived(config: Any) -> None:
     )
 
     assert [group.shape for group in unpacked.tensors] == [(128, 128)]
+
+
+def test_openai_names_of_blocks() -> None:
+    """`mlp1_weight.blocks` and `.scales` are the weight `mlp1_weight`."""
+    unpacked = run(
+        tensor("block.0.mlp.mlp1_weight.blocks", "U8", 32, 5760, 90, 16),
+        tensor("block.0.mlp.mlp1_weight.scales", "U8", 32, 5760, 90),
+    )
+
+    assert [(group.name, group.shape) for group in unpacked.tensors] == [("block.*.mlp.mlp1_weight", (32, 5760, 2880))]
+
+
+def test_fp4_experts_beside_fp8_attention() -> None:
+    """I8 with an exponent for every 16 bytes is FP4; FP8 with 128x128 blocks stays; an integer table is a table."""
+    unpacked = run(
+        tensor("layers.3.attn.wq_a.weight", "F8_E4M3", 1536, 7168),
+        tensor("layers.3.attn.wq_a.scale", "F8_E8M0", 12, 56),
+        tensor("layers.3.ffn.experts.0.w1.weight", "I8", 3072, 3584),
+        tensor("layers.3.ffn.experts.0.w1.scale", "F8_E8M0", 3072, 224),
+        tensor("layers.3.ffn.gate.tid2eid", "I64", 129280, 6),
+        config={"quantization_config": {"quant_method": "fp8"}, "expert_dtype": "fp4"},
+    )
+
+    assert {name: (group.shape, group.storage) for name, group in by_name(unpacked).items()} == {
+        "layers.*.attn.wq_a.weight": ((1536, 7168), "FP8 (E4M3, 128x128 blocks)"),
+        "layers.*.ffn.experts.*.w1.weight": ((3072, 7168), "MXFP4"),
+        "layers.*.ffn.gate.tid2eid": ((129280, 6), "I64"),
+    }
+    assert unpacked.scheme == "MXFP4 + FP8 (E4M3, 128x128 blocks)"
+    assert unpacked.bits == 4
+
+
+def test_native_four_bit_tensors_have_their_logical_shape() -> None:
+    """safetensors' own F4 and F6 count elements, not bytes: nothing is doubled."""
+    unpacked = run(
+        tensor("a.weight", "F4", 128, 256),
+        tensor("a.weight_scale", "F8_E4M3", 128, 16),
+        tensor("b.weight", "F6_E2M3", 128, 256),
+        tensor("b.weight_scale", "F8_E8M0", 128, 8),
+    )
+
+    assert {name: (group.shape, group.storage, group.stored_bytes) for name, group in by_name(unpacked).items()} == {
+        "a.weight": ((128, 256), "NVFP4", 128 * 128 + 128 * 16),
+        "b.weight": ((128, 256), "MXFP6 (E2M3)", 128 * 192 + 128 * 8),
+    }
+
+
+def test_modules_left_out_of_quantisation_stay() -> None:
+    """A checkpoint of NVFP4 experts, FP8 attention and a BF16 head is read module by module."""
+    unpacked = run(
+        tensor("lm_head.weight", "BF16", 1000, 256),
+        tensor("layers.0.q_proj.weight", "F8_E4M3", 256, 256),
+        tensor("layers.0.q_proj.weight_scale", "F32"),
+        tensor("layers.0.q_proj.input_scale", "F32"),
+        tensor("layers.0.experts.0.up_proj.weight", "U8", 512, 128),
+        tensor("layers.0.experts.0.up_proj.weight_scale", "F8_E4M3", 512, 16),
+        tensor("layers.0.experts.0.up_proj.weight_scale_2", "F32"),
+        tensor("layers.0.experts.0.down_proj.weight", "BF16", 256, 512),
+        tensor("layers.0.experts.0.down_proj.input_scale", "F32"),
+    )
+
+    assert {name: (group.total, group.storage) for name, group in by_name(unpacked).items()} == {
+        "layers.*.experts.*.down_proj.weight": (131072, "BF16"),
+        "layers.*.experts.*.up_proj.weight": (131072, "NVFP4"),
+        "layers.*.q_proj.weight": (65536, "FP8 (E4M3, per tensor)"),
+        "lm_head.weight": (256000, "BF16"),
+    }
+    assert unpacked.dropped_bytes == {"activation scales": 4}
+
+
+def test_groups_of_a_configuration_have_their_own_bits() -> None:
+    """Two groups by pattern: channel-wise rows of 64 words are 512 values of 4 bits, or 256 of 8."""
+    groups = {
+        "group_0": {"targets": ["re:.*down_proj"], "weights": {"num_bits": 8, "strategy": "channel"}},
+        "group_1": {"targets": ["Linear"], "weights": {"num_bits": 4, "strategy": "channel"}},
+    }
+    layers = [
+        each
+        for name in ("mlp.down_proj", "mlp.up_proj")
+        for each in (
+            tensor(f"model.layers.0.{name}.weight_packed", "I32", 512, 64),
+            tensor(f"model.layers.0.{name}.weight_scale", "BF16", 512, 1),
+            tensor(f"model.layers.0.{name}.weight_shape", "I64", 2),
+        )
+    ]
+    unpacked = run(
+        *layers,
+        tensor("model.norm.weight", "BF16", 512),
+        tensor("model.small_norm.weight", "BF16", 256),
+        config={"quantization_config": {"quant_method": "compressed-tensors", "config_groups": groups}},
+    )
+
+    assert {name: group.shape for name, group in by_name(unpacked).items() if "proj" in name} == {
+        "model.layers.*.mlp.down_proj.weight": (512, 256),
+        "model.layers.*.mlp.up_proj.weight": (512, 512),
+    }
+
+
+def mlx_model() -> list[StoredTensor]:
+    """Two projections of 4 bits in groups of 64, and the norms that show their widths."""
+    return [
+        tensor("norm.weight", "BF16", 512),
+        tensor("up.weight", "U32", 1024, 64),
+        tensor("up.scales", "BF16", 1024, 8),
+        tensor("up.biases", "BF16", 1024, 8),
+        tensor("down.weight", "U32", 512, 128),
+        tensor("down.scales", "BF16", 512, 16),
+        tensor("down.biases", "BF16", 512, 16),
+    ]
+
+
+def test_a_configuration_that_fits_but_lies_is_refuted() -> None:
+    """8 bits in groups of 32 fit the same words, but give widths that no tensor has: 4 bits in groups of 64 do not."""
+    unpacked = run(*mlx_model(), config={"quantization": {"bits": 8, "group_size": 32}})
+
+    assert by_name(unpacked)["down.weight"].shape == (512, 1024)
+    assert by_name(unpacked)["up.weight"].shape == (1024, 512)
+    assert unpacked.scheme == "MLX 4-bit, group 64"
+    assert [notice.code for notice in unpacked.notices] == ["quantization.config_disagrees"]
+
+
+def test_a_true_configuration_is_used_where_a_width_is_new() -> None:
+    """One projection whose inputs are seen nowhere else does not make a configuration untrue."""
+    extra = [tensor("gate.weight", "U32", 512, 96), tensor("gate.scales", "BF16", 512, 12)]
+    unpacked = run(*mlx_model(), *extra, config={"quantization": {"bits": 4, "group_size": 64}})
+
+    assert by_name(unpacked)["gate.weight"].shape == (512, 768)
+    assert not unpacked.notices
+
+
+def test_a_declared_method_without_packed_weights_is_said() -> None:
+    """A dequantised copy keeps its old configuration: the tensors count, and the reader is told."""
+    unpacked = run(
+        tensor("fc.weight", "BF16", 64, 64), config={"quantization_config": {"quant_method": "gptq", "bits": 4}}
+    )
+
+    assert unpacked.scheme is None
+    assert [notice.message for notice in unpacked.notices] == [
+        "the configuration declares `gptq`, but no packed weight is stored; the tensors were used"
+    ]
+
+
+def test_statistics_of_quantisers_are_dropped() -> None:
+    """Quantisers that were inserted but not applied leave statistics; a codebook's own weights stay."""
+    unpacked = run(
+        tensor("fc.weight", "BF16", 64, 64),
+        tensor("fc.input_quantizer._amax", "F32"),
+        tensor("fc.weight_quantizer._scale", "F32", 64),
+        tensor("vector_quantizer.embedding.weight", "F32", 8, 4),
+    )
+
+    assert {name: group.total for name, group in by_name(unpacked).items()} == {
+        "fc.weight": 4096,
+        "vector_quantizer.embedding.weight": 32,
+    }
+    assert unpacked.dropped_bytes == {"quantiser statistics": 260}
+
+
+def test_adapters_pass_through() -> None:
+    """LoRA matrices are parameters, also beside a quantised base layer."""
+    unpacked = run(
+        tensor("layers.0.q_proj.lora_A.weight", "F32", 16, 256),
+        tensor("layers.0.q_proj.lora_B.weight", "F32", 256, 16),
+        tensor("layers.0.q_proj.base_layer.weight", "F8_E4M3", 256, 256),
+        tensor("layers.0.q_proj.base_layer.weight_scale", "F32"),
+    )
+
+    assert sum(group.total for group in unpacked.tensors) == 2 * 16 * 256 + 256 * 256
+
+
+def test_a_module_of_numbered_leaves_keeps_them_apart() -> None:
+    """`wi_0` and `wi_1` are one template with two numbers, each with its own companion."""
+    unpacked = run(
+        tensor("mlp.wi_0", "F8_E4M3", 64, 64),
+        tensor("mlp.wi_0_scale", "F32", 1),
+        tensor("mlp.wi_1", "F8_E4M3", 64, 64),
+        tensor("mlp.wi_1_scale", "F32", 1),
+    )
+
+    assert [(group.name, group.indices, group.total) for group in unpacked.tensors] == [
+        ("mlp.wi_*", ((0,), (1,)), 8192)
+    ]
