@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from sizer.quantization.aqlm import Aqlm
 from sizer.quantization.awq import Awq, AwqGemv, AwqGemvFast
+from sizer.quantization.bitblas import BitBlas
 from sizer.quantization.bitsandbytes import Bnb4Bit, Bnb8Bit
-from sizer.quantization.codebooks import Aqlm, Higgs, Incoherent, Vptq
 from sizer.quantization.compressed_tensors import PackQuantized
 from sizer.quantization.exllama import Exl2, Exl3
 from sizer.quantization.format import Format
 from sizer.quantization.fp8 import LowBitFloat
+from sizer.quantization.fp_quant import FourOverSix, FpQuant
 from sizer.quantization.ggml import Ggml
 from sizer.quantization.gptq import Gptq, Marlin
+from sizer.quantization.higgs import Higgs
 from sizer.quantization.hqq import Hqq
 from sizer.quantization.int8 import Int8
 from sizer.quantization.mlx import Mlx
 from sizer.quantization.mxfp4 import Mxfp4, Mxfp4Blocks
 from sizer.quantization.nvfp4 import Nvfp4
 from sizer.quantization.packed_bytes import PackedBytes
-from sizer.quantization.packed_words import BitBlas, FourOverSix, FpQuant, Quark, Spqr, SvdQuant
 from sizer.quantization.plain import Plain
 from sizer.quantization.quanto import Quanto
+from sizer.quantization.quark import Quark
+from sizer.quantization.quip import QuipQtip
 from sizer.quantization.sparse import Bitmask, Marlin24
+from sizer.quantization.spqr import Spqr
+from sizer.quantization.svdquant import SvdQuant
 from sizer.quantization.torchao import TorchAo
+from sizer.quantization.vptq import Vptq
 
 __all__ = ["FORMATS", "PLAIN"]
 
@@ -51,7 +58,7 @@ FORMATS: tuple[Format, ...] = (
     Exl3(),
     Aqlm(),
     Vptq(),
-    Incoherent(),
+    QuipQtip(),
     Higgs(),
     Spqr(),
     FourOverSix(),

@@ -104,6 +104,8 @@ class _Contents:
         """For each state, the state that a further kind leads to."""
         self._before: list[tuple[int, int]] = [(0, 0)]
         """For each state, the state before and the kind that led here."""
+        self._homes: dict[str, tuple[str, str]] = {}
+        """Module and head of parents that are no modules themselves."""
         self._kinds: list[tuple[str, Kind]] = []
         self._numbers: dict[tuple[str, Kind], int] = {}
 
@@ -118,9 +120,11 @@ class _Contents:
 
     def add(self, parent: str, leaf: str, kind: Kind) -> None:
         """Put a tensor in its module that is not simple, or the first of its kind or module."""
-        module, head = _home(parent, leaf)
+        module, head = self._homes.get(parent) or _home(parent, leaf)
         if module != parent or head:
             leaf = head + leaf
+            if parent.endswith(_UNUSUAL_PARENTS):
+                self._homes[parent] = module, head
         elif any(mark.isdigit() for mark in leaf) and not leaf.endswith(_ORDINALS):
             template, numbers = template_of(leaf)
             if numbers:
