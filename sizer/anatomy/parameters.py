@@ -10,12 +10,12 @@ The meaning of every count is fixed in `docs/concepts/counting.md`. In short:
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sizer.anatomy import experts
+from sizer.anatomy.components import head_is_tied, table_parameters, text_component, without_copies
 from sizer.anatomy.parts import TOWERS, place_beside, without_buffers
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import family_of, vocabulary
@@ -102,20 +102,20 @@ def analyse(tensors: Sequence[LogicalTensor], config: dict[str, object] | None) 
     routed = experts.routed_active(layers, top_k, settings)
     placed = [(component, group) for component, group in placed if component != ""]
     placed += [("routed_experts", group) for group in layers.routed]
-    placed += [(_text_component(group, layers, settings.vocabulary_size), group) for group in layers.rest]
-    placed, copies = _without_copies(placed, settings, family.tie_word_embeddings)
+    placed += [(text_component(group, layers, settings.vocabulary_size), group) for group in layers.rest]
+    unique = without_copies(placed, settings, family.tie_word_embeddings)
 
     totals: dict[str, int] = defaultdict(int)
-    for component, group in placed:
+    for component, group in unique.placed:
         totals[component] += group.total
-    tied = totals["output_head"] == 0
+    tied = head_is_tied(unique.placed, settings)
     active_of: dict[str, int | None] = {
         name: 0 if name in _INACTIVE else routed.mean if name == "routed_experts" else count
         for name, count in totals.items()
     }
     fixed = sum(count or 0 for name, count in active_of.items() if name != "routed_experts")
     active = None if routed.mean is None else fixed + routed.mean
-    table = _table_parameters(placed)
+    table = table_parameters(unique.placed)
     compute = None if active is None else active if tied else active - table
     return Anatomy(
         total=sum(totals.values()),
@@ -130,11 +130,11 @@ def analyse(tensors: Sequence[LogicalTensor], config: dict[str, object] | None) 
         ),
         experts=_describe(layers, top_k, settings, text),
         head_is_tied=tied,
-        tied_copy_parameters=sum(group.total for group in copies),
+        tied_copy_parameters=sum(group.total for group in unique.copies),
         buffers=buffers,
         reason=routed.reason,
         model_types=tuple(settings.model_types),
-        components_of=tuple(placed),
+        components_of=tuple(unique.placed),
         notices=tuple(_notices(layers, top_k, settings)),
     )
 
@@ -144,86 +144,6 @@ def _notices(layers: experts.ExpertLayers, top_k: experts.TopK, settings: Settin
     yield from experts.notices_about(layers, settings)
     if layers.experts and top_k.reason:
         yield Notice(code="config.top_k", message=f"active parameters are unknown: {top_k.reason}")
-
-
-def _text_component(group: LogicalTensor, layers: experts.ExpertLayers, vocabulary_size: int | None) -> str:
-    words = vocabulary()
-    segments = group.name.split(".")
-    modules = segments[:-1] if segments[-1] in ("weight", "bias") and len(segments) > 1 else segments
-    in_layer = any("*" in segment for segment in segments)
-    shape = group.shape or ()
-    if words.shared_experts.any(segments):
-        return "shared_experts"
-    if words.router_only.any(modules) or (words.router.any(modules) and _is_router(shape, segments, layers)):
-        return "router"
-    if words.lookup.any(segments) and len(shape) == 2 and shape[0] > shape[1]:
-        return "lookup_tables"
-    if words.position_embedding.any(modules):
-        return "input_embedding" if not in_layer else "mixer"
-    if not in_layer or len(modules) == 1:
-        if words.norm.has(modules[-1]):
-            return "norms"
-        if words.head.has(modules[-1]) and not any("*" in segment for segment in modules[-1:]):
-            return "output_head"
-        if words.input_embedding.has(modules[-1]):
-            return "input_embedding"
-        if modules[0] in ("lm_head", "cls"):
-            return "output_head"
-    if words.norm.has(modules[-1]) or (len(modules) > 1 and words.norm.has(modules[-2])):
-        return "norms"
-    if "embed" in modules[-1] and len(shape) == 2 and vocabulary_size and shape[0] > 2 * vocabulary_size:
-        return "lookup_tables"
-    for segment in modules:
-        if words.mixer.has(segment):
-            return "mixer"
-        if words.dense_ffn.has(segment) and in_layer:
-            return "dense_ffn"
-    return "other"
-
-
-def _is_router(shape: tuple[int, ...], segments: list[str], layers: experts.ExpertLayers) -> bool:
-    """Whether one dimension is a number of experts, in a layer that has some."""
-    counts = set(layers.experts.values()) | set(layers.router_rows.values())
-    return bool(counts) and any(size in counts for size in shape)
-
-
-def _without_copies(
-    placed: Sequence[tuple[str, LogicalTensor]], settings: Settings, family_default: bool | None
-) -> tuple[list[tuple[str, LogicalTensor]], list[LogicalTensor]]:
-    """The groups without second copies of the token table: a tied head stored anyway, an encoder's own copy."""
-    stated = settings.flags(*vocabulary().keys.tied)
-    is_tied = family_default if not stated else False not in stated  # where a config contradicts itself, files win
-    tables = [g for c, g in placed if c == "input_embedding" and len(g.shape or ()) == 2 and not _is_position(g)]
-    main = next((g for g in tables if g.name.split(".")[0] == "shared"), tables[0] if tables else None)
-    kept, copies = [], []
-    for component, group in placed:
-        same = main is not None and group is not main and group.shape == main.shape and group.count == 1
-        is_second_table = component == "input_embedding" and same and main is not None and _is_shared(main, group)
-        is_tied_head = component == "output_head" and same and bool(is_tied) and group.name.endswith("weight")
-        if is_second_table or is_tied_head:
-            copies.append(group)
-        else:
-            kept.append((component, group))
-    return kept, copies
-
-
-def _is_shared(main: LogicalTensor, other: LogicalTensor) -> bool:
-    """Whether an encoder's or decoder's table is the shared one."""
-    first = re.split(r"[._]", main.name)[0] == "shared" or ".shared." in f".{main.name}."
-    return first and any(word in other.name for word in ("encoder", "decoder"))
-
-
-def _is_position(group: LogicalTensor) -> bool:
-    return vocabulary().position_embedding.any(group.name.split("."))
-
-
-def _table_parameters(placed: Iterable[tuple[str, LogicalTensor]]) -> int:
-    """Parameters of the token tables: of the input embedding, those that are looked up by token."""
-    return sum(
-        group.total
-        for component, group in placed
-        if component == "input_embedding" and len(group.shape or (0, 0)) == 2 and not _is_position(group)
-    )
 
 
 def _describe(

@@ -5,6 +5,7 @@ A config is remote data. A value of the wrong type is ignored and said so; nothi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,10 +29,11 @@ _TEXT_CONFIGS = (
 _OUTER_CONFIGS = ("thinker_config",)
 _NESTED_GROUPS = ("ffn_config", "attn_config", "moe", "moe_config", "ssm_cfg", "attn_cfg")
 # Words in the names of configs that describe another modality.
-_TOWER_WORDS = (
-    "vision", "visual", "vit", "image", "video", "audio", "speech", "acoustic", "codec", "talker", "code2wav",
-    "token2wav", "sam", "perception",
-)  # fmt: skip
+_TOWER_WORDS = frozenset({
+    "acoustic", "audio", "clip", "code2wav", "codec", "image", "perception", "sam", "siglip", "speech", "talker",
+    "token2wav", "video", "vision", "visual", "vit", "vqgan", "vqvae",
+})  # fmt: skip
+_DEEPEST = 4
 _VOCABULARY_KEYS = ("vocab_size", "n_vocab", "padded_vocab_size")
 
 
@@ -49,6 +51,7 @@ class Settings:
         self._scopes = list(self._find_scopes())
 
     def _find_scopes(self) -> Iterator[dict[str, Any]]:
+        """Configs that describe the text, most specific first; last those that only their vocabulary tells."""
         outers = [self.config]
         outers += [inner for key in _OUTER_CONFIGS if isinstance(inner := self.config.get(key), dict)]
         for outer in reversed(outers):
@@ -56,6 +59,7 @@ class Settings:
                 if isinstance(inner := outer.get(key), dict):
                     yield inner
             yield outer
+        yield from _text_like(self.config, _DEEPEST)
 
     @property
     def has_towers(self) -> bool:
@@ -124,6 +128,12 @@ class Settings:
         return list(dict.fromkeys(value for value in found if isinstance(value, str)))
 
     @property
+    def architectures(self) -> list[str]:
+        """Class names of the checkpoint's own architecture."""
+        value = self.config.get("architectures")
+        return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+
+    @property
     def vocabulary_size(self) -> int | None:
         """Rows of the token table."""
         return self.integer(*_VOCABULARY_KEYS)
@@ -147,8 +157,16 @@ class Settings:
             self.notices.append(notice)
 
 
+def _text_like(config: dict[str, Any], depth: int) -> Iterator[dict[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, dict) and depth and not _names_a_tower(key):
+            if _has_vocabulary(value):
+                yield value
+            yield from _text_like(value, depth - 1)
+
+
 def _names_a_tower(key: str) -> bool:
-    return any(word in key.lower() for word in _TOWER_WORDS)
+    return not _TOWER_WORDS.isdisjoint(re.split(r"[^a-z0-9]+", key.lower()))
 
 
 def _has_vocabulary(config: dict[str, Any]) -> bool:

@@ -1,0 +1,118 @@
+"""The component of each tensor of the text stack, and which tensors are second copies of the token table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sizer.anatomy.experts import ExpertLayers
+from sizer.anatomy.parts import Placed, is_token_table, module_of
+from sizer.anatomy.settings import Settings
+from sizer.anatomy.vocabulary import vocabulary
+from sizer.quantization.interface import LogicalTensor
+
+__all__ = ["Unique", "head_is_tied", "table_parameters", "text_component", "without_copies"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unique:
+    """Groups that are counted, and those that hold the same numbers again."""
+
+    placed: list[Placed]
+    copies: list[LogicalTensor]
+
+
+def text_component(group: LogicalTensor, layers: ExpertLayers, vocabulary_size: int | None) -> str:
+    """The component of one group of the text stack that holds no routed experts."""
+    words, module = vocabulary(), module_of(group.name)
+    in_layer = "*" in group.name
+    if words.shared_experts.any(module):
+        return "shared_experts"
+    if words.router_only.any(module) or (words.router.any(module) and _has_row_per_expert(group, layers)):
+        return "router"
+    if words.position_embedding.any(module):
+        return "mixer" if in_layer else "input_embedding"
+    if _is_lookup(group, module, vocabulary_size):
+        return "lookup_tables"
+    if words.norm.any(module[-2:]):
+        return "norms"
+    if not in_layer or len(module) == 1:
+        if words.input_embedding.has(module[-1]):
+            return "input_embedding"
+        if words.head.any(module):
+            return "output_head"
+    for segment in module:
+        if words.mixer.has(segment):
+            return "mixer"
+        if in_layer and words.dense_ffn.has(segment):
+            return "dense_ffn"
+    return "other"
+
+
+def _has_row_per_expert(group: LogicalTensor, layers: ExpertLayers) -> bool:
+    counts = {*layers.experts.values(), *layers.router_rows.values()}
+    return any(size in counts for size in group.shape or ())
+
+
+def _is_lookup(group: LogicalTensor, module: Sequence[str], vocabulary_size: int | None) -> bool:
+    """Whether the group is a table of which a token reads a few rows: per-layer embeddings, n-gram memories."""
+    words, shape, rows = vocabulary(), group.shape or (), vocabulary_size or 0
+    if len(shape) != 2 or shape[0] <= shape[1]:
+        return False
+    if words.lookup.any(module):  # a projection beside the table has few rows
+        return 2 * shape[0] >= rows
+    return "embed" in module[-1] and rows > 0 and shape[0] > 2 * rows
+
+
+def without_copies(placed: Sequence[Placed], settings: Settings, family_default: bool | None) -> Unique:
+    """What is counted once: not a tied head that is stored anyway, nor an encoder's own copy of a shared table."""
+    tables = [group for component, group in placed if component == "input_embedding" and is_token_table(group)]
+    main = next((group for group in tables if _is_shared(group)), tables[0] if tables else None)
+    is_tied = _declared_tied(settings, family_default)
+    unique = Unique(placed=[], copies=[])
+    biases: set[tuple[int, ...] | None] = set()
+    for component, group in placed:
+        is_like_table = main is not None and group is not main and group.shape == main.shape and group.count == 1
+        is_copy = False
+        if component == "input_embedding" and is_like_table and main is not None:
+            is_copy = _is_shared(main) and bool(re.search("encoder|decoder", group.name))
+        elif component == "output_head" and is_tied and main is not None:
+            is_bias = group.shape == (main.shape or ())[:1]
+            is_copy = is_like_table or (is_bias and group.shape in biases)  # `cls.predictions.decoder.bias`
+            biases |= {group.shape} if is_bias else set()
+        if is_copy:
+            unique.copies.append(group)
+        else:
+            unique.placed.append((component, group))
+    return unique
+
+
+def _declared_tied(settings: Settings, family_default: bool | None) -> bool:
+    """What config.json says of head and embedding; where it contradicts itself, the files are right."""
+    stated = settings.flags(*vocabulary().keys.tied)
+    return False not in stated if stated else bool(family_default)
+
+
+def _is_shared(table: LogicalTensor) -> bool:
+    """Whether the name says that encoder and decoder share this table."""
+    return bool(re.search(r"(^|\.)shared([._]|$)", table.name))
+
+
+def head_is_tied(placed: Sequence[Placed], settings: Settings) -> bool:
+    """Whether the token table is the output head: no head of its own is stored, and the architecture has one."""
+    rows = {(group.shape or (0,))[0] for component, group in placed if _is_table(component, group)}
+    shapes = [group.shape or () for component, group in placed if component == "output_head"]
+    if any(len(shape) == 2 and (shape[0] in rows or shape[0] > shape[1]) for shape in shapes):
+        return False
+    names = settings.architectures
+    return not names or any(re.search("LM|Generation|PreTraining", name) for name in names)
+
+
+def table_parameters(placed: Iterable[Placed]) -> int:
+    """Parameters of the token tables: of the input embedding, those that are looked up by token."""
+    return sum(group.total for component, group in placed if _is_table(component, group))
+
+
+def _is_table(component: str, group: LogicalTensor) -> bool:
+    return component == "input_embedding" and is_token_table(group)
