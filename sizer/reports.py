@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sizer.catalog.landscape import Landscape
 from sizer.catalog.listing import CatalogDetail, CatalogList
 from sizer.catalog.verify import Verification
 from sizer.decision.cases import CasesReport
@@ -26,6 +27,7 @@ REPORTS: dict[str, Any] = {
     "catalog show": CatalogDetail,
     "catalog verify": Verification,
     "catalog add": CatalogDetail,
+    "landscape": Landscape,
     "recommend": Recommendation,
     "evidence": EvidenceReport,
     "cases": CasesReport,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from sizer.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["emit", "note", "progress"]
+__all__ = ["emit", "note", "progress", "write_file"]
 
 Report = TypeVar("Report")
 
@@ -31,6 +34,21 @@ def emit(
         from sizer.render.terminal import console
 
         view(report, console())
+
+
+def write_file(path: str, text: str, *, option: str) -> None:
+    """Write a document to a file, or to stdout where the path is `-`. Raises UsageError."""
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{option}: `{path}` cannot be written", code="usage.file", because=error.strerror or "",
+            hint="give another path",
+        ) from error  # fmt: skip
+    note(f"wrote {path}")
 
 
 def note(text: Any) -> None:
