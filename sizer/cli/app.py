@@ -59,7 +59,7 @@ class _LazyGroup(TyperGroup):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        self.commands = {name: typer.main.get_command(app) for name in COMMANDS}  # names for "did you mean"
+        self.commands = dict.fromkeys(COMMANDS, typer.main.get_command(app))  # names for "did you mean"
         return super().resolve_command(ctx, args)
 
 

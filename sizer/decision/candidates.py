@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from sizer.decision.advice import Size
-from sizer.decision.footprint import Footprint, assumptions, fastest_answer_ms, measure_footprint
+from sizer.decision.footprint import Footprint, assumptions, device_of, fastest_answer_ms, measure_footprint
 from sizer.decision.signals import Given, Signals
 from sizer.decision.verdict import Verdict
 from sizer.sizing.size_class import ClassPair, classify_pair
@@ -212,7 +212,7 @@ def pool_leg(subject: Subject, sizes: Sequence[Size], *, on_device: bool, bits: 
     pair = classify_pair(active if active is not None else total, total)
     small_classes = ("below_1b", "slm") if on_device else ("below_1b", "slm", "grey")
     weights = measure_footprint(total, bits=bits, context_tokens=0, kv_cache_bytes_per_token=None, on_device=False)
-    if pair.by_active in small_classes and weights.weights_bytes <= assumptions().small_leg_memory_bytes:
+    if pair.by_active in small_classes and weights.weights_bytes <= device_of(assumptions().small_leg).available_bytes:
         return "small"
     return "large" if pair.by_total == "llm" else None
 

@@ -10,7 +10,7 @@ import datetime
 import difflib
 import functools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sizer.errors import UsageError
@@ -110,7 +110,12 @@ def _by_id() -> dict[str, EvidenceRow]:
 
 def row(name: str) -> EvidenceRow:
     """The row of that id. Raises KeyError."""
-    return _by_id()[name]
+    return _whole(_by_id()[name])
+
+
+def _whole(row: EvidenceRow) -> EvidenceRow:
+    """A row that holds its defaults itself: msgspec leaves them to the class, and then out of the JSON."""
+    return replace(row, small=replace(row.small), large=replace(row.large))
 
 
 @functools.cache
@@ -136,7 +141,9 @@ def check_domain(name: str) -> str:
 def report(domain: str = "") -> EvidenceReport:
     """The rows of a domain or field, or all of them. Raises UsageError for a domain that does not exist."""
     wanted = check_domain(domain)
-    chosen = tuple(sorted((row for row in rows() if _matches(row, wanted)), key=lambda row: (row.domain, row.id)))
+    chosen = tuple(
+        sorted((_whole(row) for row in rows() if _matches(row, wanted)), key=lambda row: (row.domain, row.id))
+    )
     order = ("small", "tie", "near", "large", "untuned", "unclear")
     wins = {winner: sum(row.winner == winner for row in chosen) for winner in order}
     return EvidenceReport(domain=wanted, domains=domains(), wins=wins, rows=chosen)

@@ -8,12 +8,22 @@ range cannot do.
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 from dataclasses import dataclass
 
+from sizer.sizing.hardware import Device, find_device
 from sizer.tables import load_table
 
-__all__ = ["Assumptions", "Footprint", "assumptions", "fastest_answer_ms", "largest_parameters", "measure_footprint"]
+__all__ = [
+    "Assumptions",
+    "Footprint",
+    "assumptions",
+    "device_of",
+    "fastest_answer_ms",
+    "largest_parameters",
+    "measure_footprint",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +44,12 @@ class Assumptions:
     measured_fixed_bytes_low: int
     measured_fixed_bytes_high: int
     measured_source: str
-    device_bandwidth_bytes_per_second: int
-    device_source: str
-    server_gpu_memory_bytes: int
-    server_bandwidth_bytes_per_second: int
-    server_flops_per_second: int
-    server_source: str
-    small_leg_memory_bytes: int
-    small_leg_source: str
+    device: str
+    """The device of `hardware.yaml` that speed on a device is reckoned with."""
+    server: str
+    """The same for a server, one or several of them."""
+    small_leg: str
+    """The device whose memory holds what counts as small."""
     checked: datetime.date
 
 
@@ -56,13 +64,19 @@ class Footprint:
     resident_bytes_low: int
     resident_bytes_high: int
     gpus: int
-    """80 GB GPUs that hold the low end."""
+    """80 GB GPUs (H100) that hold the low end."""
 
 
 def assumptions() -> Assumptions:
     """The assumptions."""
     table: Assumptions = load_table("assumptions.yaml", Assumptions)
     return table
+
+
+@functools.cache
+def device_of(key: str) -> Device:
+    """A device of `hardware.yaml` that the assumptions name."""
+    return find_device(key)
 
 
 def measure_footprint(
@@ -88,7 +102,7 @@ def measure_footprint(
         kv_cache_bytes=cache,
         resident_bytes_low=low,
         resident_bytes_high=max(low, high),
-        gpus=math.ceil(low / known.server_gpu_memory_bytes),
+        gpus=math.ceil(low / device_of(known.server).available_bytes),
     )
 
 
@@ -108,12 +122,14 @@ def fastest_answer_ms(
 ) -> float:
     """Milliseconds to the last token at the ceiling: prefill by compute, then active bytes over bandwidth per token.
 
-    On a device the prefill is left out, because no FLOP/s is known for it: the result is still a lower bound.
+    Where no FLOP/s is known for the device the prefill is left out: the result is still a lower bound.
     """
     known = assumptions()
-    bandwidth = known.device_bandwidth_bytes_per_second if on_device else known.server_bandwidth_bytes_per_second * gpus
-    per_token = active_parameters * _width(bits) / 8 / bandwidth
-    prefill = 0.0 if on_device else 2 * active_parameters * prompt_tokens / (known.server_flops_per_second * gpus)
+    device = device_of(known.device if on_device else known.server)
+    count = 1 if on_device else gpus
+    per_token = active_parameters * _width(bits) / 8 / (device.bandwidth_bytes_per_second * count)
+    flops = device.bf16_flops
+    prefill = 0.0 if flops is None else 2 * active_parameters * prompt_tokens / (flops * count)
     return 1000 * (prefill + per_token * output_tokens)
 
 
