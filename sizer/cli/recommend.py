@@ -57,12 +57,12 @@ def _recommend(
     given = _given_by_flags(flags, domain).over(_given_by_file(answers))
     if ask or (given.is_empty and not as_json and _is_interactive()):
         given = _ask(given)
-    if given.is_empty:
-        raise _nothing_given()
     if save:
         _save(Path(save), given)
+    if given.is_empty:
+        raise _nothing_given(save)
     width = parse_count(bits, name="--bits", minimum=2, maximum=32)
-    named = [_find_model(name, offline=offline) for name in model]
+    named = [_find_model(name, given, offline=offline) for name in model]
     report = recommend(given, load_catalog(), as_of=_today(), named=named, bits=width)
     emit("recommend", report, show, as_json=as_json, ok=report.feasible)
     if not report.feasible:
@@ -151,13 +151,14 @@ def _ask(given: Given) -> Given:
     return ask(given)
 
 
-def _nothing_given() -> UsageError:
+def _nothing_given(saved: str) -> UsageError:
+    example = "for example `sizer recommend --well-defined yes --diverse no`; what is left out counts as unknown"
     flags = " ".join(entry.flag for entry in questions())
     return UsageError(
         "no answers were given, and there is no terminal to ask at",
         code="usage.answers",
         because=f"the questions are {flags}",
-        hint="for example `sizer recommend --well-defined yes --diverse no`; what is left out counts as unknown",
+        hint=f"fill in {saved} and give it as --answers {saved}" if saved else example,
         details={"missing": [entry.id for entry in questions()]},
     )
 
@@ -175,10 +176,12 @@ def _save(path: Path, given: Given) -> None:
     note(f"answers saved to {path}")
 
 
-def _find_model(name: str, *, offline: bool) -> Subject:
+def _find_model(name: str, given: Given, *, offline: bool) -> Subject:
+    from sizer.decision.footprint import assumptions
     from sizer.decision.subjects import find_subject
 
-    return find_subject(name, offline=offline)
+    context = int(given.numbers.get("context_tokens", assumptions().context_tokens))
+    return find_subject(name, context_tokens=context, offline=offline)
 
 
 def _today() -> datetime.date:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from sizer.decision.advice import Size
@@ -153,6 +153,21 @@ class Limits:
     def holds_for(self, constraint: str, leg: Leg) -> bool:
         """Whether a constraint is there and holds for that leg."""
         return any(entry.id == constraint and leg in entry.legs for entry in self.constraints)
+
+    def only(self, names: Iterable[str]) -> Limits:
+        """These limits with only some of the constraints."""
+        kept = set(names)
+        return replace(
+            self,
+            memory_bytes=self.memory_bytes if "memory" in kept else None,
+            context_tokens=self.context_tokens if "context" in kept else None,
+            latency_ms=self.latency_ms if "latency" in kept else None,
+            constraints=tuple(entry for entry in self.constraints if entry.id in kept),
+        )
+
+    def with_context(self, context_tokens: int) -> Limits:
+        """These limits at another context."""
+        return replace(self, context_tokens=context_tokens)
 
 
 def legs_of(verdict: Verdict) -> tuple[Leg, ...]:

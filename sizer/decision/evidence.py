@@ -104,13 +104,9 @@ def rows() -> tuple[EvidenceRow, ...]:
 
 
 @functools.cache
-def _by_id() -> dict[str, EvidenceRow]:
-    return {row.id: row for row in rows()}
-
-
 def row(name: str) -> EvidenceRow:
     """The row of that id. Raises KeyError."""
-    return _whole(_by_id()[name])
+    return _whole({row.id: row for row in rows()}[name])
 
 
 def _whole(row: EvidenceRow) -> EvidenceRow:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from sizer.decision.advice import Size, Split, Step, contradictions, find_sizes, find_split, find_steps
@@ -113,11 +114,10 @@ def recommend(
     limits = limits_of(rule.verdict, signals, given, bits=bits or assumptions().bits)
     sizes = find_sizes(rule.verdict, signals, given.domain, largest_parameters=_largest(limits))
     split = find_split(rule.verdict, signals, given.domain)
-    judged = (
-        _judge_named(named, limits, rule.verdict) if named else _judge_catalog(catalog, sizes, limits, rule.verdict)
-    )
+    pool = _named_pool(named, limits, rule.verdict) if named else _catalog_pool(catalog, sizes, limits, rule.verdict)
+    judged = [judge(subject, leg, limits) for subject, leg in pool]
     constraints = tuple(_with_refusals(entry, judged) for entry in limits.constraints)
-    conflicts = _conflicts(judged, constraints, rule.verdict, is_named=bool(named))
+    conflicts = _conflicts(pool, limits, rule.verdict, is_named=bool(named))
     reasons = _reasons(signals, given, rule, constraints)
     ids = [name for reason in reasons for name in reason.evidence]
     ids += [name for size in sizes[:1] for name in size.evidence] + list(split.evidence if split else ())
@@ -159,24 +159,22 @@ def _given_answer(name: str, answer: Answer, signals: Signals) -> GivenAnswer:
     return GivenAnswer(question=name, answer=answer, says=says, from_number=signals.stand_ins.get(name))
 
 
-def _judge_catalog(
-    catalog: Iterable[Subject], sizes: Sequence[Size], limits: Limits, verdict: Verdict
-) -> list[Candidate]:
+_Pool = list[tuple[Subject, Leg]]
+
+
+def _catalog_pool(catalog: Iterable[Subject], sizes: Sequence[Size], limits: Limits, verdict: Verdict) -> _Pool:
+    """The catalog's models, each with the leg that it could serve; what serves no leg of the verdict is left out."""
     wanted = legs_of(verdict)
     legs = [(entry, pool_leg(entry, sizes, on_device=limits.on_device, bits=limits.bits)) for entry in catalog]
-    return [judge(entry, leg, limits) for entry, leg in legs if leg in wanted]
+    return [(entry, leg) for entry, leg in legs if leg is not None and leg in wanted]
 
 
-def _judge_named(named: Sequence[Subject], limits: Limits, verdict: Verdict) -> list[Candidate]:
-    """Named models serve the leg that the verdict has; of two, the one that their size by active speaks for."""
+def _named_pool(named: Sequence[Subject], limits: Limits, verdict: Verdict) -> _Pool:
+    """Named models serve the leg that the verdict has; of two, the one that their size speaks for."""
     legs = legs_of(verdict)
-    out = []
-    for entry in named:
-        leg: Leg = legs[0]
-        if len(legs) > 1:
-            leg = pool_leg(entry, (), on_device=False, bits=limits.bits) or "small"
-        out.append(judge(entry, leg, limits))
-    return out
+    if len(legs) == 1:
+        return [(entry, legs[0]) for entry in named]
+    return [(entry, pool_leg(entry, (), on_device=False, bits=limits.bits) or "small") for entry in named]
 
 
 def _with_refusals(constraint: Constraint, judged: Sequence[Candidate]) -> Constraint:
@@ -194,13 +192,18 @@ def _with_refusals(constraint: Constraint, judged: Sequence[Candidate]) -> Const
     )
 
 
-def _conflicts(
-    judged: Sequence[Candidate], constraints: Sequence[Constraint], verdict: Verdict, *, is_named: bool
-) -> tuple[Conflict, ...]:
-    """The legs that no candidate is left for; of named models only the legs that they were judged for."""
-    legs = [leg for leg in legs_of(verdict) if not is_named or any(candidate.leg == leg for candidate in judged)]
-    found = (find_conflict(leg, judged, constraints) for leg in legs)
+def _conflicts(pool: _Pool, limits: Limits, verdict: Verdict, *, is_named: bool) -> tuple[Conflict, ...]:
+    """The legs that no model is left for; of named models only the legs that they were judged for."""
+    found = []
+    for leg in legs_of(verdict):
+        subjects = [subject for subject, own in pool if own == leg]
+        if subjects or not is_named:
+            found.append(find_conflict(leg, limits, partial(_judge_all, subjects, leg)))
     return tuple(conflict for conflict in found if conflict is not None)
+
+
+def _judge_all(subjects: Sequence[Subject], leg: Leg, limits: Limits) -> list[Candidate]:
+    return [judge(subject, leg, limits) for subject in subjects]
 
 
 def _reasons(signals: Signals, given: Given, rule: Rule, constraints: Sequence[Constraint]) -> tuple[Reason, ...]:

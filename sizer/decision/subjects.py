@@ -6,6 +6,7 @@ Only a repository that is in neither needs the Hub, and only then is its client 
 from __future__ import annotations
 
 import datetime
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from sizer.reference import parse_reference
 if TYPE_CHECKING:
     from sizer.decision.candidates import Subject
     from sizer.decision.reading import ReadModel
+    from sizer.sizing.memory import Memory
 
 __all__ = ["ReadSubject", "find_subject", "subject_of"]
 
@@ -38,8 +40,8 @@ class ReadSubject:
     released: datetime.date | None = None
 
 
-def find_subject(name: str, *, offline: bool = False) -> Subject:
-    """What is known about a model: the catalog's entry, else the count of its headers.
+def find_subject(name: str, *, context_tokens: int, offline: bool = False) -> Subject:
+    """What is known about a model: the catalog's entry, else the count of its headers and its cache at the context.
 
     Raises UsageError, NotFoundError, UnavailableError or InvalidDataError where neither knows it.
     """
@@ -53,7 +55,7 @@ def find_subject(name: str, *, offline: bool = False) -> Subject:
     from sizer.sources.bundle import find_shipped
 
     is_shipped = reference.repository is not None and not reference.revision and find_shipped(reference.repository)
-    return subject_of(read_model(name, offline=offline or bool(is_shipped)))
+    return subject_of(read_model(name, offline=offline or bool(is_shipped), context_tokens=context_tokens))
 
 
 def subject_of(model: ReadModel) -> ReadSubject:
@@ -65,6 +67,13 @@ def subject_of(model: ReadModel) -> ReadSubject:
         total_parameters=inspection.total_parameters,
         active_parameters=inspection.active_parameters,
         context_tokens=memory.longest_context_tokens if memory else None,
-        kv_cache_bytes_per_token=memory.kv_cache_bytes_per_token if memory else None,
+        kv_cache_bytes_per_token=_cache_per_token(memory) if memory else None,
         licence=model.licence,
     )
+
+
+def _cache_per_token(memory: Memory) -> int | None:
+    """Bytes of cache a token of the context: full windows are then counted as what they hold, not as growing."""
+    if memory.kv_cache_bytes is None:
+        return None
+    return math.ceil(memory.kv_cache_bytes / (memory.context_tokens * memory.sequences))

@@ -139,8 +139,8 @@ def _show_candidates(report: Recommendation, console: Console) -> None:
             more = len(found) - len(shown)
             console.print(Text(f"  one per family, newest first; {more} more in --json", style="dim"))
         gpus = "; GPUs of 80 GB" if leg == "large" else ""
-        told = f"  memory estimated at {found[0].bits} bits by total parameters; window as claimed or tested{gpus}"
-        console.print(Text(told, style="dim"))
+        told = f"memory estimated at {found[0].bits} bits by total parameters; window as claimed or tested{gpus}"
+        console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
 
 
 def _show_notes(candidates: Sequence[Candidate], console: Console) -> None:

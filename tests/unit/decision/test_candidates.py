@@ -139,13 +139,8 @@ def test_what_cannot_be_judged_is_not_admitted():
 
 def test_a_pair_of_constraints_is_named_with_what_relaxing_each_admits():
     """3 GB holds only the 1 B model and 100,000 tokens work only in the 8 B one: together they exclude both."""
-    one = Model(
-        id="a/1B",
-        total_parameters=1_235_814_400,
-        active_parameters=1_235_814_400,
-        context_tokens=8_192,
-        kv_cache_bytes_per_token=1_024,
-    )
+    one = Model(id="a/1B", total_parameters=1_235_814_400, active_parameters=1_235_814_400, context_tokens=8_192,
+                kv_cache_bytes_per_token=1_024)  # fmt: skip
     eight = Model(id="a/8B-long", total_parameters=8_030_261_248, active_parameters=8_030_261_248,
                   effective_context_tokens=131_072, kv_cache_bytes_per_token=8_192)  # fmt: skip
     given = Given(answers={"edge": "yes"}, numbers={"memory_gb": 3, "context_tokens": 100_000})
@@ -157,6 +152,37 @@ def test_a_pair_of_constraints_is_named_with_what_relaxing_each_admits():
     assert by_id["context"].needs == 8_192
     assert by_id["memory"].examples == ("a/8B-long",)
     assert by_id["memory"].needs == pytest.approx(6.2, abs=0.2)
+
+
+def test_a_shorter_context_frees_memory():
+    """200,000 tokens fit no window, and at 6 GB 3 B fit only with a cache that is shorter than the window."""
+    given = Given(answers={"edge": "yes"}, numbers={"memory_gb": 6, "context_tokens": 200_000})
+    model = Model(id="a/3B", total_parameters=3_212_749_824, active_parameters=3_212_749_824)
+    [conflict] = recommend(given, [model], as_of=AS_OF).conflicts
+    assert conflict.constraints == ("context",)
+    [relaxation] = conflict.relaxations
+    assert (relaxation.constraint, relaxation.needs) == ("context", 32_768)
+    weights, cache = 3_212_749_824 * 4.85 / 8, 32_768 * 98_304
+    assert weights + cache + 500_000_000 < 6_000_000_000 < weights + 2 * cache + 500_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "constraint", "numbers"),
+    [
+        ("memory_gb", "memory", {"memory_gb": 0.5}),
+        ("context_tokens", "context", {"memory_gb": 8, "context_tokens": 20_000_000}),
+        ("latency_ms", "latency", {"memory_gb": 8, "latency_ms": 1, "output_tokens": 100}),
+    ],
+)
+def test_what_relaxing_needs_is_enough(name, constraint, numbers):
+    """With the value that a relaxation names, the model that it names fits."""
+    given = Given(answers={"edge": "yes"}, numbers=numbers)
+    [conflict] = recommend(given, load_catalog(), as_of=AS_OF).conflicts
+    relaxation = next(found for found in conflict.relaxations if found.constraint == constraint)
+    looser = Given(answers={"edge": "yes"}, numbers={**numbers, name: relaxation.needs})
+    report = recommend(looser, load_catalog(), as_of=AS_OF)
+    assert report.feasible
+    assert relaxation.examples[0] in {candidate.model for candidate in report.candidates}
 
 
 def test_a_device_is_assumed_to_have_4_gb_and_says_so():

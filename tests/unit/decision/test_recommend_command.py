@@ -76,6 +76,16 @@ def test_saved_answers_read_back(sizer, tmp_path):
     assert sizer("recommend", "--answers", path, "--json").out == first.out
 
 
+def test_saving_without_answers_writes_a_form(sizer, tmp_path):
+    """Without answers `--save` writes a form to fill in, and the error says how to go on."""
+    path = tmp_path / "form.yaml"
+    outcome = sizer("recommend", "--save", path)
+    assert outcome.code == 2
+    assert f"give it as --answers {path}" in outcome.err
+    path.write_text(path.read_text().replace("well_defined: unknown", "well_defined: yes"))
+    assert sizer("recommend", "--answers", path).code == 0
+
+
 def test_a_number_overrules_with_a_warning(sizer):
     """A number against a yes or no wins, and the output says so."""
     outcome = sizer("recommend", "--high-volume", "yes", "--queries-per-day", "4000")
