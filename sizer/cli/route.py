@@ -11,6 +11,7 @@ import typer
 
 from sizer.cli.options import Json, command_app
 from sizer.cli.output import emit, progress
+from sizer.errors import UsageError
 from sizer.routing.extras import require_numpy
 from sizer.routing.request import RouteRequest, build_scenario
 
@@ -65,6 +66,14 @@ def route(
     distil_labels: str = _option("--distil-labels", "Distil: answers bought from the large model.", "N"),
     distil_gpu_hours: str = _option("--distil-gpu-hours", "Distil: GPU hours of training.", "HOURS"),
     judge_cost: str = _option("--judge-cost", "Distil: dollars to check one answer.", "USD"),
+    log: list[str] = typer.Option([], "--log", help="JSONL, CSV, Parquet, gz, a glob or -.", metavar="LOG"),
+    columns: str = _option("--columns", "Columns of the log: model=A,input=B,output=C,...", "NAME=COLUMN,..."),
+    sessions: bool = typer.Option(False, "--sessions", help="Follow sessions in logs of over 5 M rows too."),
+    labels: str = _option("--labels", "Labelled outcomes, for the hard share of the log.", "FILE"),
+    emit_sql: str = _option("--emit-sql", "Print the aggregate for spark, trino, bigquery, ...", "DIALECT"),
+    table: str = _option("--table", "The table of --emit-sql. [LiteLLM's]", "NAME"),
+    histogram: str = _option("--histogram", "The result of --emit-sql, as CSV.", "FILE"),
+    switches: str = _option("--switches", "The result of its second statement.", "FILE"),
     fail_if: list[str] = typer.Option([], "--fail-if", help="Exit 1 if this holds: 'saving<0.3'.", metavar="GATE"),
     as_json: Json = False,
 ) -> None:
@@ -72,16 +81,52 @@ def route(
     if context.invoked_subcommand is not None:
         return
     given = {key: value for key, value in context.params.items() if key in RouteRequest.__dataclass_fields__}
-    _simulated(RouteRequest(**given), fail_if, as_json)
+    if emit_sql:
+        _sql(emit_sql, table, columns, as_json)
+        return
+    if (columns or sessions or labels) and not log and not (labels and histogram):
+        raise UsageError("--columns, --sessions and --labels belong to --log", code="usage.arguments", hint="add --log")
+    if log and histogram:
+        raise UsageError("--log and --histogram exclude each other", code="usage.arguments", hint="give one")
+    found = _traffic(log, columns, sessions, histogram, switches)
+    _simulated(RouteRequest(**given), fail_if, as_json, found, labels)
 
 
-def _simulated(request: RouteRequest, conditions: list[str], as_json: bool) -> None:
+def _simulated(request: RouteRequest, conditions: list[str], as_json: bool, found: Any, labels: str) -> None:
     from sizer.routing.gates import check_gates, parse_gate
     from sizer.routing.simulate import SHORT_NAMES, simulate
 
     gates = [parse_gate(condition) for condition in conditions]
-    report = simulate(build_scenario(request, today=datetime.date.today()))
+    today = datetime.date.today()
+    if found is None:
+        report = simulate(build_scenario(request, today=today))
+    else:
+        from sizer.routing.traffic.answer import answer_for_log
+
+        traffic, files = found
+        report = answer_for_log(request, traffic, files=files, labels=labels, today=today)
     _emit_gated("route", report, "route", "route_view", check_gates(gates, report, SHORT_NAMES), as_json)
+
+
+def _traffic(log: list[str], columns: str, sessions: bool, histogram: str, switches: str) -> Any:
+    """(traffic, files) of a log or of another engine's result; None where neither was given."""
+    if not log and not histogram:
+        return None
+    from sizer.routing.traffic.collect import collect_logs, load_histogram
+
+    if histogram:
+        return load_histogram(histogram, switches), 0
+    found = collect_logs(log, columns=columns, sessions=sessions or None, progress=progress)
+    progress("")
+    return found
+
+
+def _sql(name: str, table: str, columns: str, as_json: bool) -> None:
+    """Print the statements for another engine."""
+    from sizer.render.views.traffic import sql_view
+    from sizer.routing.traffic.statements import statements
+
+    emit("route", statements(name, table, columns), sql_view, as_json=as_json)
 
 
 @app.command()
@@ -139,7 +184,6 @@ def calibrate(
 
 def _target(quality: str, most_large: str, value: str) -> Any:
     from sizer import units
-    from sizer.errors import UsageError
     from sizer.routing.calibration.report import Target
 
     if sum(map(bool, (quality, most_large, value))) > 1:

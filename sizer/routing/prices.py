@@ -173,7 +173,8 @@ def quote(
 ) -> Quote:
     """The median host's price for a reference, at the workload's tokens.
 
-    `HOST:MODEL` or `host` picks one. With an even number of hosts the lower middle one is taken, so that
+    `HOST:MODEL`, `HOST/MODEL` (as gateways log it) or `host` picks one. With an even number of hosts the
+    lower middle one is taken, so that
     the price is some real host's. Raises NotFoundError where no list has a price, UsageError where all are
     refused or the host has none.
     """
@@ -181,6 +182,8 @@ def quote(
         host, _, reference = reference.partition(":")
     wanted = price_key(reference)
     found = [price for price in prices if price_key(price.model) == wanted]
+    if not host and "/" in reference:
+        host = next((price.host for price in found if price.host.lower() in reference.lower().split("/")[:-1]), "")
     if not found:
         raise NotFoundError(
             f"{flag}: no price is known for `{reference}`",

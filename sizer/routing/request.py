@@ -6,14 +6,14 @@ Numbers and references arrive as text from the command line; here they are parse
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sizer import units
 from sizer.errors import UsageError
 from sizer.routing import prices
-from sizer.routing.economics import Cascade, Errors, Outcome, SelfHosted, Supply
+from sizer.routing.economics import Api, Cascade, Errors, Outcome, SelfHosted
 from sizer.routing.latency import parse_latency
 from sizer.routing.prices import Price, Quote
 from sizer.routing.routers import Router, custom_router, find_router
@@ -86,19 +86,28 @@ class _Record:
         return value
 
 
-def build_scenario(request: RouteRequest, *, today: datetime.date, workload: Workload | None = None) -> Scenario:
+def build_scenario(
+    request: RouteRequest,
+    *,
+    today: datetime.date,
+    workload: Workload | None = None,
+    lists: Sequence[Price] | None = None,
+    supply: Callable[[str, Price, float], Api] | None = None,
+) -> Scenario:
     """The scenario of a request. Prices are looked up only where a model is named.
 
-    `workload` replaces the flags' volume and tokens where it was read from a log. Raises UsageError for a
+    `workload` replaces the flags' volume and tokens where it was read from a log, `lists` the price list, and
+    `supply(side, price, verbosity)` the rates at the mean request. Raises UsageError for a
     value that is not understood or out of range, NotFoundError for a model without a price.
     """
     record = _Record()
     workload = _workload(request, record, workload)
     at = _date(request.at) if request.at else today
-    lists = _price_lists(request, at)
+    lists = _price_lists(request, at) if lists is None else lists
     gpus = _gpus(request, record)
-    small = _model("small", request, workload, lists, at, gpus, record)
-    large = _model("large", request, workload, lists, at, gpus, record)
+    made = supply or (lambda side, price, verbosity: price.api(workload.input_tokens, verbosity))
+    small = _model("small", request, workload, lists, at, gpus, record, made)
+    large = _model("large", request, workload, lists, at, gpus, record, made)
     outcome = _outcome(request, record, workload.hard_share)
     router = _router(request, record)
     errors = _operating_point(request, router, workload.hard_share, outcome)
@@ -170,6 +179,7 @@ def _model(
     at: datetime.date,
     gpus: SelfHosted | None,
     record: _Record,
+    supply: Callable[[str, Price, float], Api],
 ) -> Model:
     reference: str = getattr(request, side)
     by_hand: str = getattr(request, f"{side}_price")
@@ -212,11 +222,10 @@ def _model(
         )
     if verbosity != 1.0:
         record.add(f"{side}: verbosity", verbosity, "declared", f"--{side}-verbosity")
-    supply: Supply = found.price.api(workload.input_tokens, verbosity)
     return Model(
         name=name,
         host=found.price.host if reference and not by_hand else "",
-        supply=supply,
+        supply=supply(side, found.price, verbosity),
         spread=found.spread,
         latency=latency,
     )

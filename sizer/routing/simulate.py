@@ -16,6 +16,7 @@ from sizer.routing.gates import GateResult
 from sizer.routing.latency import Latency, percentile
 from sizer.routing.prices import HostSpread
 from sizer.routing.routers import Router, perfect_router
+from sizer.routing.traffic.report import TrafficReport
 from sizer.routing.workload import HOURS_PER_MONTH, Assumption, Workload
 
 __all__ = ["SHORT_NAMES", "DistilPlan", "Model", "RouteReport", "Scenario", "simulate"]
@@ -305,6 +306,8 @@ class RouteReport:
     self_hosting: SelfHostingReport | None
     distil: DistilReport | None
     assumptions: tuple[Assumption, ...]
+    traffic: TrafficReport | None = None
+    """The log behind the answer; null without `--log`."""
     gates: tuple[GateResult, ...] = ()
     """What became of each `--fail-if`."""
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from sizer import units
 from sizer.render.terminal import bar, heading, is_unicode, key_values, table
 from sizer.render.text import safe
+from sizer.render.views.traffic import traffic_section
 from sizer.routing.gates import GateResult
 from sizer.routing.simulate import Flow, ModelReport, RouteReport
 from sizer.routing.workload import Assumption
@@ -40,6 +41,9 @@ def route_view(report: RouteReport, console: Console) -> None:
     console.print()
     console.print(key_values(_facts(report)))
     console.print()
+    if report.traffic:
+        traffic_section(report.traffic, console)
+        console.print()
     console.print(heading("Rests on"))
     console.print(assumptions_table(report.assumptions))
     if report.gates:

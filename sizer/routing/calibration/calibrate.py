@@ -17,7 +17,7 @@ from sizer.errors import UsageError
 from sizer.routing.calibration import curve as curves
 from sizer.routing.calibration.curve import Curve, Floats, Ranking
 from sizer.routing.calibration.folds import near_duplicate_groups, split_folds
-from sizer.routing.calibration.intervals import bootstrap, wilson
+from sizer.routing.calibration.intervals import bootstrap
 from sizer.routing.calibration.labels import Labels, choose_pair
 from sizer.routing.calibration.report import (
     Baselines,
@@ -31,6 +31,7 @@ from sizer.routing.calibration.report import (
     RouterScore,
     Target,
 )
+from sizer.routing.calibration.shares import wilson
 from sizer.routing.calibration.text_router import Corpus, TextRouter, fit, predict
 from sizer.routing.workload import Assumption
 

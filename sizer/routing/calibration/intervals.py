@@ -1,4 +1,4 @@
-"""How sure: bootstrap intervals over questions, and Wilson's for a share.
+"""How sure: bootstrap intervals over questions.
 
 Whole near-duplicate groups are drawn, since their outcomes are not independent. Every statistic of a draw is
 computed on the same weights, so differences between routers are paired.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +15,9 @@ from numpy.typing import NDArray
 from sizer.routing.calibration.curve import Floats
 from sizer.routing.calibration.report import Interval
 
-__all__ = ["bootstrap", "bootstrap_mean", "wilson"]
+__all__ = ["bootstrap", "bootstrap_mean"]
 
 _BATCH = 100
-_Z = NormalDist().inv_cdf(0.975)
 
 
 def bootstrap(
@@ -54,12 +52,3 @@ def bootstrap_mean(values: Floats, *, draws: int, seed: int) -> Interval:
     means = values[rng.integers(0, len(values), (draws, len(values)))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(value=float(values.mean()), low=float(low), high=float(high))
-
-
-def wilson(successes: int, trials: int) -> Interval:
-    """Wilson's score interval of a share (JASA 1927, 22: 209-212)."""
-    share = successes / trials
-    z2 = _Z * _Z / trials
-    middle = (share + z2 / 2) / (1 + z2)
-    half = _Z * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials)) / (1 + z2)
-    return Interval(value=share, low=max(0.0, middle - half), high=min(1.0, middle + half))

@@ -15,9 +15,10 @@ from sizer.routing.calibration import text_router
 from sizer.routing.calibration.calibrate import calibrate
 from sizer.routing.calibration.features import CHEAP_NAMES, cheap_features, grams
 from sizer.routing.calibration.folds import near_duplicate_groups, split_folds
-from sizer.routing.calibration.intervals import bootstrap_mean, wilson
+from sizer.routing.calibration.intervals import bootstrap_mean
 from sizer.routing.calibration.labels import Labels, choose_pair, read_labels
 from sizer.routing.calibration.report import Costs, Target
+from sizer.routing.calibration.shares import wilson
 from tests.unit.routing.labelled import make_labels, write_labels
 
 

@@ -1,0 +1,127 @@
+"""The log behind `sizer route --log`, the statements of `--emit-sql`, and `sizer route score`."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from sizer import units
+from sizer.render.terminal import bar, heading, is_unicode, key_values, table
+from sizer.render.text import safe
+from sizer.routing.traffic.report import ScoreReport, SqlReport, TrafficReport
+
+__all__ = ["score_view", "sql_view", "traffic_section"]
+
+_MOST_MODELS = 12
+
+
+def traffic_section(traffic: TrafficReport, console: Console) -> None:
+    """What was in the log, priced again, and how hard it is."""
+    console.print(heading(f"The log: {safe(traffic.schema)}"))
+    console.print(key_values(_facts(traffic)))
+    console.print()
+    console.print(_models(traffic))
+    console.print()
+    console.print(heading("All of it, a share on the large model ($/month)"))
+    console.print(_what_if(traffic, is_unicode(console)))
+    console.print()
+    console.print(heading("How hard it is, strongest evidence first"))
+    rows = []
+    for item in traffic.evidence:
+        interval = "" if item.low is None or item.high is None else f"[{item.low:.3f}, {item.high:.3f}]"
+        rows.append(("used" if item.is_used else "", units.format_percent(item.share), interval, safe(item.name)))
+    console.print(table([("", "left!"), ("", "right!"), ("", "left!"), ("", "left")], rows, header=False))
+
+
+def sql_view(report: SqlReport, console: Console) -> None:
+    """The statements alone, so that they can be piped into the engine."""
+    console.file.write(report.histogram + ";\n")
+    if report.switches:
+        console.file.write("\n" + report.switches + ";\n")
+
+
+def score_view(report: ScoreReport, console: Console) -> None:
+    """One line a prompt: the score, a tab, and the model."""
+    for decision in report.decisions:
+        console.file.write(f"{decision.score:.6f}\t{safe(decision.model)}\n")
+
+
+def _facts(traffic: TrafficReport) -> list[tuple[str, str]]:
+    files = f"{units.plural(traffic.files, 'file')}, " if traffic.files else ""
+    coverage = units.format_percent(traffic.requests / traffic.rows)
+    pairs = [("rows", f"{files}{traffic.rows:,} rows, {traffic.requests:,} requests count ({coverage})")]
+    pairs += [("left out", f"{row.rows:,} rows: {safe(row.reason, 50)}") for row in traffic.left_out[:5]]
+    if traffic.span_days is not None:
+        pairs.append(("span", f"{traffic.span_days:,.3g} days"))
+    cached = units.format_percent(traffic.cached_tokens / traffic.input_tokens) if traffic.input_tokens else "none"
+    pairs.append(
+        ("tokens", f"{units.format_count(traffic.input_tokens)} in ({cached} cached), "
+         f"{units.format_count(traffic.output_tokens)} out; in p50 {traffic.input_p50:,.0f}, p95 "
+         f"{traffic.input_p95:,.0f}; out p50 {traffic.output_p50:,.0f}, p95 {traffic.output_p95:,.0f}")
+    )  # fmt: skip
+    logged = "unknown: a model has no price" if traffic.usd_as_logged is None else units.format_usd(
+        traffic.usd_as_logged)  # fmt: skip
+    pairs.append(
+        ("cost", f"{logged} as logged at list prices; {units.format_usd(traffic.all_small_usd)} all small, "
+         f"{units.format_usd(traffic.all_large_usd)} all large")
+    )  # fmt: skip
+    if traffic.switches:
+        switches = traffic.switches
+        seen = switches.rebilled_usd_per_month
+        routed = switches.routed_rebilled_usd_per_month
+        pairs.append(
+            ("sessions", f"{switches.switched:,} of {switches.turns:,} turns on another model than the turn before; "
+             f"reading their prompts again costs {'unknown' if seen is None else units.format_usd(seen)}/month, "
+             f"routing every request by itself {'unknown' if routed is None else units.format_usd(routed)}/month")
+        )  # fmt: skip
+        if switches.out_of_order or switches.forgotten:
+            pairs.append(
+                ("", f"{switches.out_of_order:,} turns out of order, {switches.forgotten:,} sessions forgotten")
+            )
+    pairs += [("inexact", safe(note)) for note in traffic.inexact]
+    return pairs
+
+
+def _models(traffic: TrafficReport) -> object:
+    rows = [
+        (
+            safe(row.model, 30),
+            f"{row.requests:,}",
+            units.format_count(row.input_tokens),
+            units.format_count(row.output_tokens),
+            "unknown" if row.usd is None else units.format_usd(row.usd),
+        )
+        for row in traffic.models[:_MOST_MODELS]
+    ]
+    if len(traffic.models) > _MOST_MODELS:
+        rest = traffic.models[_MOST_MODELS:]
+        rows.append((f"{len(rest)} more", f"{sum(row.requests for row in rest):,}", "", "", ""))
+    return table(
+        [("model", "left"), ("requests", "right!"), ("in", "right!"), ("out", "right!"), ("cost", "right!")], rows
+    )
+
+
+def _what_if(traffic: TrafficReport, unicode: bool) -> object:
+    points = traffic.what_if[:: max(1, len(traffic.what_if) // 10)]
+    most = max(point.longest_usd_per_month for point in traffic.what_if) or 1.0
+    rows = [
+        (
+            units.format_percent(point.large_share, 0),
+            units.format_usd(point.random_usd_per_month),
+            bar(point.random_usd_per_month / most, 20, unicode=unicode),
+            units.format_usd(point.longest_usd_per_month),
+            bar(point.longest_usd_per_month / most, 20, unicode=unicode),
+        )
+        for point in points
+    ]
+    return table(
+        [("sent up", "right!"), ("a coin", "right!"), ("", "left!"), ("longest first", "right!"), ("", "left!")], rows
+    )
+
+
+def score_note(report: ScoreReport) -> Text:
+    """The summary of a scoring, for stderr."""
+    return Text(
+        f"{report.prompts:,} prompts, {units.format_percent(report.large_share)} to {safe(report.large)} "
+        f"(score >= {report.threshold:.4f}, {report.threshold_from}); {report.without_text:,} rows without text"
+    )

@@ -1,0 +1,102 @@
+"""The answer of `sizer route --log`: the closed form on the log's own traffic, and the log beside it."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from pathlib import Path
+
+from sizer.errors import UsageError
+from sizer.routing import prices
+from sizer.routing.calibration.labels import Labels, read_labels
+from sizer.routing.economics import Api
+from sizer.routing.prices import Price
+from sizer.routing.request import RouteRequest, build_scenario
+from sizer.routing.simulate import RouteReport, Scenario, simulate
+from sizer.routing.traffic import replay
+from sizer.routing.traffic.reader import Traffic
+from sizer.routing.workload import Assumption, parse_requests
+
+__all__ = ["answer_for_log"]
+
+
+def answer_for_log(
+    request: RouteRequest, traffic: Traffic, *, files: int, labels: str = "", today: datetime.date
+) -> RouteReport:
+    """The report for a log's traffic. The two models are the ones named, else the log's cheapest and dearest.
+
+    Raises UsageError or NotFoundError where a model or its price is not known.
+    """
+    if request.tokens or request.cached_share:
+        raise UsageError(
+            "--tokens and --cached-share come from the log", code="usage.arguments", hint="leave them out with --log"
+        )
+    at = datetime.date.fromisoformat(request.at) if request.at else today
+    lists = prices.price_file(Path(request.prices), at) if request.prices else list(prices.genai_prices(at))
+    workload, how = replay.workload_of(traffic, 0.0)
+    if request.requests:
+        workload = replace(workload, requests_per_month=parse_requests(request.requests))
+    if not (request.small or request.small_price or request.self_host in ("small", "both")) or not (
+        request.large or request.large_price or request.self_host in ("large", "both")
+    ):
+        cheap, dear = replay.choose_models(traffic, lists, workload)
+        request = replace(request, small=request.small or cheap, large=request.large or dear)
+    evidence = replay.evidence_of(traffic, _labels(labels), request.small, request.large)
+    used = next((item for item in evidence if item.is_used), None)
+    share = used.share if used else 0.2
+    facts = [
+        Assumption(
+            name="requests per month", value=workload.requests_per_month,
+            basis="declared" if request.requests else "measured" if traffic.clock.span_seconds() else "estimated",
+            source="--requests" if request.requests else how,
+        ),
+        Assumption(name="input tokens", value=workload.input_tokens, basis="measured", source="the log, mean"),
+        Assumption(name="output tokens", value=workload.output_tokens, basis="measured", source="the log, mean"),
+        Assumption(name="cached prompt share", value=workload.cached_share, basis="measured", source="the log"),
+    ]  # fmt: skip
+    if not request.hard_share and used is not None:
+        request = replace(request, hard_share=repr(share))
+    workload = replace(workload, hard_share=share)
+    cells = list(traffic.histogram)
+    bought: dict[str, tuple[Price, float]] = {}
+
+    def supply(side: str, price: Price, verbosity: float) -> Api:
+        bought[side] = (price, verbosity)
+        return replay.effective_api(cells, price, verbosity)
+
+    scenario = build_scenario(request, today=today, workload=workload, lists=lists, supply=supply)
+    scenario = replace(scenario, assumptions=_assumptions(scenario, facts, used, request))
+    report = simulate(scenario)
+    if set(bought) != {"small", "large"}:
+        raise UsageError(
+            "--self-host with --log is not priced from the log", code="usage.arguments",
+            because="GPUs are bought for requests per second, which a log of tokens does not bound",
+            hint="leave out --self-host; --gpu-hour and --rps still compare GPUs with the API",
+        )  # fmt: skip
+    shown = replay.traffic_report(
+        traffic,
+        files=files,
+        lists=lists,
+        workload=scenario.workload,
+        small=bought["small"],
+        large=bought["large"],
+        large_share=report.flow.large_share,
+        evidence=evidence,
+    )
+    return replace(report, traffic=shown)
+
+
+def _labels(path: str) -> Labels | None:
+    return read_labels([Path(path)]) if path else None
+
+
+def _assumptions(
+    scenario: Scenario, facts: list[Assumption], used: object, request: RouteRequest
+) -> tuple[Assumption, ...]:
+    """The log's facts first; the hard share with the evidence that it comes from."""
+    rest = []
+    for item in scenario.assumptions:
+        if item.name == "hard share" and isinstance(used, replay.Evidence) and float(request.hard_share) == used.share:
+            item = replace(item, basis=used.basis, source=used.name)
+        rest.append(item)
+    return (*facts, *rest)

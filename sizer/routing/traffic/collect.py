@@ -1,0 +1,87 @@
+"""Where a log's requests come from: files for the standard library or DuckDB, or another engine's result."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from sizer.errors import UsageError
+from sizer.routing.traffic.engine import LARGE_ROWS, read_with_duckdb
+from sizer.routing.traffic.histogram import read_histogram
+from sizer.routing.traffic.reader import Traffic, expand, open_text, read_traffic, sample_rows
+from sizer.routing.traffic.schemas import custom_schema
+
+__all__ = ["LARGE_ROWS", "collect_logs", "load_histogram"]
+
+_DUCKDB_BYTES = 256 * 1024 * 1024
+_MOST_PROCESSES = 4
+
+
+def collect_logs(
+    patterns: Sequence[str], *, columns: str = "", sessions: bool | None = None, progress: Callable[[str], None]
+) -> tuple[Traffic, int]:
+    """The traffic of files, globs or `-`, and how many files there were.
+
+    Parquet goes to DuckDB, as do text logs over 256 MB where it is installed; all else is read with the
+    standard library. Raises NotFoundError or UsageError.
+    """
+    paths = expand(patterns)
+    schema = custom_schema(columns) if columns else None
+    parquet = [path for path in paths if Path(path).suffix == ".parquet"]
+    if parquet and len(parquet) < len(paths):
+        raise UsageError(
+            "Parquet and other logs cannot be read together", code="usage.arguments",
+            because=f"{len(parquet)} of {len(paths)} files are Parquet", hint="run once for each kind",
+        )  # fmt: skip
+    if parquet or _is_for_duckdb(paths):
+        progress(f"DuckDB reads {len(paths):,} files")
+        return read_with_duckdb(paths, schema=schema, sessions=sessions), len(paths)
+    processes = min(_MOST_PROCESSES, os.cpu_count() or 1)
+    traffic = read_traffic(
+        paths, schema=schema, processes=processes, progress=lambda rows: progress(f"{rows:,} rows read")
+    )
+    return traffic, len(paths)
+
+
+def _is_for_duckdb(paths: Sequence[str]) -> bool:
+    """Whether text logs are large, plain rows, and DuckDB is there to read them."""
+    if "-" in paths or find_spec("duckdb") is None:
+        return False
+    if sum(Path(path).stat().st_size for path in paths) < _DUCKDB_BYTES:
+        return False
+    rows = sample_rows(paths[0])
+    with open_text(paths[0]) as stream:
+        first = stream.readline(1 << 20)
+    return bool(rows) and '"resourceSpans"' not in first and first.lstrip()[:1] != "["
+
+
+def load_histogram(path: str, switches: str = "") -> Traffic:
+    """The traffic that another engine counted: the results of the two statements of `--emit-sql`, as CSV.
+
+    Raises UsageError where a file is not such a result.
+    """
+    traffic = Traffic(schema="histogram of another engine")
+    with open_text(path) as stream:
+        traffic.histogram = read_histogram(stream, where=path)
+    traffic.rows = traffic.histogram.totals()[0]
+    if not traffic.rows:
+        raise UsageError(f"`{path}` counts no request", code="route.no_rows", hint="check the table and the columns")
+    if switches:
+        traffic.has_sessions = True
+        with open_text(switches) as stream:
+            try:
+                for row in csv.DictReader(stream):
+                    lower = {name.lower(): value for name, value in row.items()}
+                    traffic.sessions.add_pair(
+                        lower["before_model"], lower["model"], int(lower["turns"]), int(lower["prefix_tokens"])
+                    )
+            except (KeyError, ValueError, TypeError, AttributeError) as error:
+                raise UsageError(
+                    f"`{switches}` is not the result of the second statement of --emit-sql", code="route.histogram",
+                    because=f"{type(error).__name__}: {error}",
+                    hint="save the statement's result as CSV with a header",
+                ) from error  # fmt: skip
+    return traffic

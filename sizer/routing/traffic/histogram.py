@@ -1,0 +1,157 @@
+"""Requests as an integer histogram: small, mergeable, exact in money.
+
+A cell is (model, price tier, input bucket, output bucket) with integer counts and sums. Cost is linear in tokens
+within a price tier, so the sums give it exactly, in any engine and in any order; the buckets are for quantiles
+and for ranking by length. Buckets are quarter octaves: floor(4 log2(tokens + 0.6)), which no whole number below
+2**30 comes nearer to an edge of than 1e-10, so every engine's logarithm agrees.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sizer.errors import UsageError
+
+__all__ = ["COLUMNS", "TIER_EDGES", "Cell", "Histogram", "bucket_of", "bucket_tokens", "read_histogram", "tier_of"]
+
+# Prompt lengths above which some host bills the whole request at other rates (genai-prices 0.2.3).
+TIER_EDGES = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
+
+COLUMNS = (
+    "model", "input_tier", "input_bucket", "output_bucket", "requests", "input_tokens", "output_tokens",
+    "cached_tokens",
+)  # fmt: skip
+
+BUCKETS_PER_OCTAVE = 4
+BUCKET_OFFSET = 0.6
+BUCKET_FACTOR = 5.770780163555854  # 4 / ln 2
+_TABLE_SIZE = 1 << 15
+_TABLE: list[int] = []
+
+Key = tuple[str, int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """Requests of one model with about the same tokens."""
+
+    model: str
+    input_tier: int
+    """The largest edge of `TIER_EDGES` that the prompts exceed; 0 where they exceed none."""
+    input_bucket: int
+    output_bucket: int
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+
+
+def bucket_of(tokens: int) -> int:
+    """The quarter octave of a token count."""
+    return math.floor(math.log(tokens + BUCKET_OFFSET) * BUCKET_FACTOR)
+
+
+def bucket_tokens(bucket: int) -> float:
+    """The geometric middle of a bucket: within 9.1 % of every count in it (more where counts are under ten)."""
+    return float(2 ** ((bucket + 0.5) / BUCKETS_PER_OCTAVE) - BUCKET_OFFSET)
+
+
+def tier_of(tokens: int) -> int:
+    """The largest edge that a prompt exceeds; 0 where it exceeds none."""
+    at = bisect_left(TIER_EDGES, tokens)
+    return TIER_EDGES[at - 1] if at else 0
+
+
+class Histogram:
+    """Counts and sums by cell."""
+
+    def __init__(self) -> None:
+        self.cells: dict[Key, list[int]] = {}
+        if not _TABLE:
+            _TABLE.extend(map(bucket_of, range(_TABLE_SIZE)))
+
+    def add(self, model: str, given: int, made: int, cached: int) -> None:
+        """Count one request."""
+        key = (
+            model,
+            tier_of(given) if given > TIER_EDGES[0] else 0,
+            _TABLE[given] if given < _TABLE_SIZE else bucket_of(given),
+            _TABLE[made] if made < _TABLE_SIZE else bucket_of(made),
+        )
+        cell = self.cells.get(key)
+        if cell is None:
+            self.cells[key] = [1, given, made, cached]
+        else:
+            cell[0] += 1
+            cell[1] += given
+            cell[2] += made
+            cell[3] += cached
+
+    def add_cell(self, key: Key, values: Iterable[int]) -> None:
+        """Add the counts and sums of a cell."""
+        cell = self.cells.setdefault(key, [0, 0, 0, 0])
+        for number, value in enumerate(values):
+            cell[number] += value
+
+    def merge(self, other: Histogram) -> None:
+        """Add another histogram to this one."""
+        for key, values in other.cells.items():
+            self.add_cell(key, values)
+
+    def __iter__(self) -> Iterator[Cell]:
+        """The cells, sorted: the same requests give the same order wherever they were counted."""
+        for (model, tier, given, made), (requests, input_sum, output_sum, cached_sum) in sorted(self.cells.items()):
+            yield Cell(
+                model=model, input_tier=tier, input_bucket=given, output_bucket=made, requests=requests,
+                input_tokens=input_sum, output_tokens=output_sum, cached_tokens=cached_sum,
+            )  # fmt: skip
+
+    def totals(self) -> tuple[int, int, int, int]:
+        """Requests, input, output and cached tokens over all cells."""
+        columns = list(zip(*self.cells.values(), strict=True)) or [(0,)] * 4
+        requests, given, made, cached = (sum(column) for column in columns)
+        return requests, given, made, cached
+
+    def to_csv(self) -> str:
+        """The cells as CSV with a header, sorted."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([getattr(cell, name) for name in COLUMNS] for cell in self)
+        return out.getvalue()
+
+
+def read_histogram(lines: Iterable[str], *, where: str) -> Histogram:
+    """A histogram from CSV with the columns of `--emit-sql`, in any order. Raises UsageError."""
+    reader = csv.DictReader(lines)
+    names = {name.strip().lower(): name for name in reader.fieldnames or []}
+    if missing := [name for name in COLUMNS if name not in names]:
+        raise UsageError(
+            f"`{where}` is not the result of --emit-sql", code="route.histogram",
+            because=f"it lacks {', '.join(missing)}; columns seen: {', '.join(names) or 'none'}",
+            hint="run the printed statement unchanged and save its result as CSV with a header",
+        )  # fmt: skip
+    found = Histogram()
+    for row in reader:
+        try:
+            model, *numbers = (row[names[name]] for name in COLUMNS)
+            tier, given, made, *sums = (_whole(number) for number in numbers)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise UsageError(
+                f"`{where}`: line {reader.line_num} is not a row of whole numbers", code="route.histogram",
+                because=str(error), hint="save the statement's result as CSV without rounding or separators",
+            ) from error  # fmt: skip
+        found.add_cell((model, tier, given, made), sums)
+    return found
+
+
+def _whole(text: str) -> int:
+    whole, _, rest = text.strip().partition(".")
+    if rest.strip("0"):
+        raise ValueError(f"`{text}` is not whole")
+    return int(whole)

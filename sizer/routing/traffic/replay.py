@@ -1,0 +1,339 @@
+"""A log's requests priced again: on the models that served them, on others, and for every share between two.
+
+Cost is linear in tokens within a price tier, so the histogram's sums give it to the last digit, whoever counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from sizer import units
+from sizer.errors import NotFoundError, UsageError
+from sizer.routing.calibration.labels import Labels, choose_pair
+from sizer.routing.calibration.shares import wilson
+from sizer.routing.economics import Api
+from sizer.routing.prices import Price, quote
+from sizer.routing.traffic.histogram import TIER_EDGES, Cell, Histogram, bucket_tokens
+from sizer.routing.traffic.reader import Traffic
+from sizer.routing.traffic.report import (
+    Evidence,
+    Filled,
+    LoggedModel,
+    SharePrice,
+    SwitchReport,
+    TrafficReport,
+)
+from sizer.routing.workload import HOURS_PER_MONTH, Workload
+
+__all__ = [
+    "Evidence",
+    "choose_models",
+    "effective_api",
+    "evidence_of",
+    "histogram_usd",
+    "price_logged",
+    "traffic_report",
+    "workload_of",
+]
+
+_MONTH_SECONDS = HOURS_PER_MONTH * 3600
+_SHARES = 20
+_LONG = 4.0
+_HARD_DECISIONS = {"complex", "reasoning", "hard", "large", "strong"}
+
+
+def cell_usd(cell: Cell, price: Price, verbosity: float = 1.0) -> float:
+    """Dollars for a cell's requests at a price: exact, since all its prompts lie in one tier."""
+    tier = price.tier(cell.input_tier + 0.5)
+    hit = tier.input_usd_per_mtok if tier.cached_input_usd_per_mtok is None else tier.cached_input_usd_per_mtok
+    return (
+        (cell.input_tokens - cell.cached_tokens) * tier.input_usd_per_mtok
+        + cell.cached_tokens * hit
+        + cell.output_tokens * verbosity * tier.output_usd_per_mtok
+    ) / 1e6 + cell.requests * price.usd_per_request
+
+
+def histogram_usd(cells: Sequence[Cell], price: Price, verbosity: float = 1.0) -> float:
+    """Dollars for all requests at one price."""
+    return math.fsum(cell_usd(cell, price, verbosity) for cell in cells)
+
+
+def effective_api(cells: Sequence[Cell], price: Price, verbosity: float = 1.0) -> Api:
+    """Rates, averaged over the log's tiers, at which the closed form gives the replay's cost."""
+
+    def mean(rate: Callable[[Cell], float], weight: Callable[[Cell], int]) -> float:
+        total = sum(map(weight, cells))
+        if not total:
+            return rate(cells[0])
+        return math.fsum(rate(cell) * weight(cell) for cell in cells) / total
+
+    def hit(cell: Cell) -> float:
+        tier = price.tier(cell.input_tier + 0.5)
+        return tier.input_usd_per_mtok if tier.cached_input_usd_per_mtok is None else tier.cached_input_usd_per_mtok
+
+    return Api(
+        input_usd_per_mtok=mean(
+            lambda cell: price.tier(cell.input_tier + 0.5).input_usd_per_mtok,
+            lambda cell: cell.input_tokens - cell.cached_tokens,
+        ),
+        output_usd_per_mtok=mean(
+            lambda cell: price.tier(cell.input_tier + 0.5).output_usd_per_mtok, lambda cell: cell.output_tokens
+        ),
+        cached_input_usd_per_mtok=mean(hit, lambda cell: cell.cached_tokens),
+        usd_per_request=price.usd_per_request,
+        verbosity=verbosity,
+    )
+
+
+def workload_of(traffic: Traffic, hard_share: float) -> tuple[Workload, str]:
+    """A month of the log's traffic, and how its volume was told."""
+    requests, given, made, cached = traffic.histogram.totals()
+    span = traffic.clock.span_seconds()
+    volume = requests * _MONTH_SECONDS / span if span else float(requests)
+    how = f"{requests:,} requests in {span / 86400:.3g} days" if span else "no times in the log: taken for a month"
+    workload = Workload(
+        requests_per_month=volume,
+        input_tokens=given / requests,
+        output_tokens=made / requests,
+        hard_share=hard_share,
+        cached_share=cached / given if given else 0.0,
+    )
+    return workload, how
+
+
+def price_logged(model: str, lists: Sequence[Price], workload: Workload) -> Price | str:
+    """The price of a model as a log names it (`openai/gpt-5`); or why there is none."""
+    try:
+        return quote(
+            model, lists, input_tokens=workload.input_tokens, output_tokens=workload.output_tokens, flag="--log"
+        ).price
+    except NotFoundError:
+        return "no price is known"
+    except UsageError as error:
+        return error.because
+
+
+def choose_models(traffic: Traffic, lists: Sequence[Price], workload: Workload) -> tuple[str, str]:
+    """The cheapest and the dearest priced model of a log. Raises UsageError where it has no two."""
+    requests: dict[str, int] = {}
+    for cell in traffic.histogram:
+        requests[cell.model] = requests.get(cell.model, 0) + cell.requests
+    priced = {model: price_logged(model, lists, workload) for model in requests}
+    cost = {
+        model: workload.input_tokens * price.tier(workload.input_tokens).input_usd_per_mtok
+        + workload.output_tokens * price.tier(workload.input_tokens).output_usd_per_mtok
+        for model, price in priced.items()
+        if isinstance(price, Price)
+    }
+    ranked = sorted(cost, key=lambda model: (cost[model], model))
+    if len(ranked) < 2 or cost[ranked[0]] == cost[ranked[-1]]:
+        raise UsageError(
+            "the log does not say between which two models to route", code="usage.arguments",
+            because=f"{units.plural(len(ranked), 'model')} of it have a price: {', '.join(ranked) or 'none'}",
+            hint="name them: --small REF --large REF",
+        )  # fmt: skip
+    return ranked[0], ranked[-1]
+
+
+def evidence_of(traffic: Traffic, labels: Labels | None, small: str, large: str) -> tuple[Evidence, ...]:
+    """How hard the traffic is, by every evidence there is, the strongest first and in use."""
+    found: list[Evidence] = []
+    if labels is not None:
+        low, high = choose_pair(labels)
+        pairs = zip(labels.outcomes[low], labels.outcomes[high], strict=True)
+        interval = wilson(sum(strong > weak for weak, strong in pairs), len(labels.prompts))
+        found.append(
+            Evidence(
+                kind="labels", name=f"{len(labels.prompts):,} labelled outcomes", share=interval.value,
+                low=interval.low, high=interval.high, basis="measured", is_used=False,
+            )
+        )  # fmt: skip
+    decided = sum(traffic.decisions.values())
+    if decided:
+        hard = sum(count for name, count in traffic.decisions.items() if name.strip().lower() in _HARD_DECISIONS)
+        found.append(_told("decisions", "routing decisions in the log: tiers complex and reasoning", hard / decided))
+    requests = dict.fromkeys((small, large), 0)
+    for cell in traffic.histogram:
+        if cell.model in requests:
+            requests[cell.model] += cell.requests
+    if small and large and all(requests.values()) and not decided:
+        share = requests[large] / sum(requests.values())
+        found.append(_told("decisions", f"requests that {large} served, of its and {small}'s", share))
+    total, given, _, _ = traffic.histogram.totals()
+    if traffic.reasoning_requests is not None:
+        found.append(_told("proxy", "requests with reasoning tokens", traffic.reasoning_requests / total))
+    median = _quantile(traffic.histogram, "input_bucket", 0.5)
+    long = sum(cell.requests for cell in traffic.histogram if bucket_tokens(cell.input_bucket) > _LONG * median)
+    if given:
+        found.append(_told("proxy", f"prompts over {_LONG:.0f} times the median length", long / total))
+    return (replace(found[0], is_used=True), *found[1:]) if found else ()
+
+
+def _told(kind: str, name: str, share: float) -> Evidence:
+    if kind == "decisions":
+        return Evidence(kind="decisions", name=name, share=share, low=None, high=None, basis="declared", is_used=False)
+    name = f"proxy, not a measurement: {name}"
+    return Evidence(kind="proxy", name=name, share=share, low=None, high=None, basis="estimated", is_used=False)
+
+
+def traffic_report(
+    traffic: Traffic,
+    *,
+    files: int,
+    lists: Sequence[Price],
+    workload: Workload,
+    small: tuple[Price, float],
+    large: tuple[Price, float],
+    large_share: float,
+    evidence: tuple[Evidence, ...],
+) -> TrafficReport:
+    """The log's part of the answer. `small` and `large` are (price, verbosity) of the two models."""
+    cells = list(traffic.histogram)
+    requests, given, made, cached = traffic.histogram.totals()
+    models, logged_usd = _logged(cells, lists, workload)
+    to_month = workload.requests_per_month / requests
+    span = traffic.clock.span_seconds()
+    return TrafficReport(
+        schema=traffic.schema,
+        files=files,
+        rows=traffic.rows,
+        requests=requests,
+        left_out=tuple(
+            Filled(reason=reason, rows=rows)
+            for reason, rows in sorted(traffic.left_out.items(), key=lambda item: (-item[1], item[0]))
+        ),
+        span_days=None if span is None else span / 86400,
+        input_tokens=given,
+        output_tokens=made,
+        cached_tokens=cached,
+        input_p50=_quantile(traffic.histogram, "input_bucket", 0.5),
+        input_p95=_quantile(traffic.histogram, "input_bucket", 0.95),
+        output_p50=_quantile(traffic.histogram, "output_bucket", 0.5),
+        output_p95=_quantile(traffic.histogram, "output_bucket", 0.95),
+        models=models,
+        usd_as_logged=logged_usd,
+        all_small_usd=histogram_usd(cells, *small),
+        all_large_usd=histogram_usd(cells, *large),
+        what_if=_what_if(cells, small, large, to_month),
+        evidence=evidence,
+        switches=_switches(traffic, lists, workload, small[0], large[0], large_share, to_month),
+        inexact=tuple(
+            f"{price.host} {price.model}: rates change at {tier.above_input_tokens:,} tokens"
+            for price in (small[0], large[0])
+            for tier in price.tiers
+            if tier.above_input_tokens not in (0, *TIER_EDGES)
+        ),
+    )
+
+
+def _logged(
+    cells: Sequence[Cell], lists: Sequence[Price], workload: Workload
+) -> tuple[tuple[LoggedModel, ...], float | None]:
+    by_model: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_model.setdefault(cell.model, []).append(cell)
+    rows = []
+    for model, own in by_model.items():
+        price = price_logged(model, lists, workload)
+        rows.append(
+            LoggedModel(
+                model=model,
+                requests=sum(cell.requests for cell in own),
+                input_tokens=sum(cell.input_tokens for cell in own),
+                output_tokens=sum(cell.output_tokens for cell in own),
+                cached_tokens=sum(cell.cached_tokens for cell in own),
+                usd=histogram_usd(own, price) if isinstance(price, Price) else None,
+                price=f"{price.source}, host {price.host}" if isinstance(price, Price) else price,
+            )
+        )
+    rows.sort(key=lambda row: (-row.requests, row.model))
+    known = [row.usd for row in rows if row.usd is not None]
+    return tuple(rows), math.fsum(known) if len(known) == len(rows) else None
+
+
+def _what_if(
+    cells: Sequence[Cell], small: tuple[Price, float], large: tuple[Price, float], to_month: float
+) -> tuple[SharePrice, ...]:
+    """Every share of the requests on the large model: chosen by a coin, and the longest prompts first."""
+    ranked = sorted(cells, key=lambda cell: (-cell.input_tier, -cell.input_bucket, cell.model, cell.output_bucket))
+    total = sum(cell.requests for cell in cells)
+    cheap, dear = histogram_usd(cells, *small), histogram_usd(cells, *large)
+    extra = [cell_usd(cell, *large) - cell_usd(cell, *small) for cell in ranked]
+    points = []
+    for step in range(_SHARES + 1):
+        left = wanted = total * step / _SHARES
+        longest = cheap
+        for cell, more in zip(ranked, extra, strict=True):
+            part = min(1.0, left / cell.requests)
+            longest += part * more
+            left -= part * cell.requests
+            if left <= 0:
+                break
+        share = wanted / total
+        points.append(
+            SharePrice(
+                large_share=share,
+                random_usd_per_month=(cheap + share * (dear - cheap)) * to_month,
+                longest_usd_per_month=longest * to_month,
+            )
+        )
+    return tuple(points)
+
+
+def _switches(
+    traffic: Traffic,
+    lists: Sequence[Price],
+    workload: Workload,
+    small: Price,
+    large: Price,
+    share: float,
+    to_month: float,
+) -> SwitchReport | None:
+    """What changing the model inside sessions costs, as seen and as per-request routing would make it."""
+    if not traffic.has_sessions:
+        return None
+    pairs = list(traffic.sessions)
+    prefix = sum(pair.prefix_tokens for pair in pairs)
+    changed = [pair for pair in pairs if pair.before != pair.after]
+
+    def rebill(stay: Price, to: Price) -> float:
+        """Dollars per prefix token that a switch costs: read cold (and written to the cache) against a hit."""
+        at, after = stay.tier(workload.input_tokens), to.tier(workload.input_tokens)
+        hit = at.input_usd_per_mtok if at.cached_input_usd_per_mtok is None else at.cached_input_usd_per_mtok
+        cold = after.input_usd_per_mtok if after.cache_write_usd_per_mtok is None else after.cache_write_usd_per_mtok
+        return (cold - hit) / 1e6
+
+    seen: float | None = 0.0
+    for pair in changed:
+        stay, to = (price_logged(model, lists, workload) for model in (pair.before, pair.after))
+        if seen is None or isinstance(stay, str) or isinstance(to, str):
+            seen = None
+            break
+        seen += pair.prefix_tokens * rebill(stay, to)
+    routed = prefix * share * (1 - share) * (rebill(small, large) + rebill(large, small))
+    return SwitchReport(
+        turns=sum(pair.turns for pair in pairs),
+        switched=sum(pair.turns for pair in changed),
+        prefix_tokens=prefix,
+        switched_prefix_tokens=sum(pair.prefix_tokens for pair in changed),
+        rebilled_usd_per_month=None if seen is None else seen * to_month,
+        routed_rebilled_usd_per_month=routed * to_month,
+        out_of_order=traffic.sessions.out_of_order,
+        forgotten=traffic.sessions.forgotten,
+    )
+
+
+def _quantile(histogram: Histogram, bucket: str, share: float) -> float:
+    """The tokens below which `share` of the requests lie, to a quarter octave."""
+    counts: dict[int, int] = {}
+    for cell in histogram:
+        counts[getattr(cell, bucket)] = counts.get(getattr(cell, bucket), 0) + cell.requests
+    wanted = share * sum(counts.values())
+    seen = 0
+    for number in sorted(counts):
+        seen += counts[number]
+        if seen >= wanted:
+            return max(0.0, bucket_tokens(number))
+    return 0.0

@@ -1,0 +1,177 @@
+"""The histogram as one SQL statement, for the engine that already holds the logs.
+
+Only whole numbers are summed and every bucket edge is far from every whole number, so all engines give the same
+rows. The statement reads one table; its result, saved as CSV, comes back with `--histogram`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sizer.errors import UsageError
+from sizer.routing.traffic.histogram import BUCKET_FACTOR, BUCKET_OFFSET, TIER_EDGES
+
+__all__ = ["DIALECTS", "Dialect", "column_expressions", "find_dialect", "histogram_sql", "sessions_sql", "table_name"]
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.$-]*(/[A-Za-z_][A-Za-z0-9_.$-]*)*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """Where engines differ."""
+
+    name: str
+    quote: str
+    """The character around identifiers."""
+    integer: str
+    """A 64-bit integer that may be null."""
+    double: str
+    text: str
+    cast: str = "CAST({0} AS {1})"
+    before: str = "LAG({0}) OVER ({1})"
+    """A column's value in the row before."""
+    part: str = "{0}.{1}"
+    """A field of a structure; {0} is the structure, {1} the quoted field, {2} the bare one."""
+
+    def quoted(self, name: str) -> str:
+        """An identifier; a qualified table's parts are quoted one by one."""
+        return f"{self.quote}{name}{self.quote}"
+
+    def column(self, path: str) -> str:
+        """A column, or a field inside one: `usage/prompt_tokens`."""
+        first, *rest = path.split("/")
+        found = self.quoted(first)
+        for key in rest:
+            found = self.part.format(found, self.quoted(key), key)
+        return found
+
+
+DIALECTS = {
+    dialect.name: dialect
+    for dialect in (
+        Dialect(name="duckdb", quote='"', integer="BIGINT", double="DOUBLE", text="VARCHAR"),
+        Dialect(
+            name="postgres", quote='"', integer="BIGINT", double="DOUBLE PRECISION", text="TEXT",
+            part="(CAST({0} AS JSONB) ->> '{2}')",
+        ),
+        Dialect(name="spark", quote="`", integer="BIGINT", double="DOUBLE", text="STRING"),
+        Dialect(name="trino", quote='"', integer="BIGINT", double="DOUBLE", text="VARCHAR"),
+        Dialect(name="bigquery", quote="`", integer="INT64", double="FLOAT64", text="STRING"),
+        Dialect(
+            name="snowflake", quote='"', integer="BIGINT", double="DOUBLE", text="VARCHAR", part="GET({0}, '{2}')"
+        ),
+        Dialect(
+            name="clickhouse", quote="`", integer="Nullable(Int64)", double="Nullable(Float64)",
+            text="Nullable(String)",
+            before="lagInFrame({0}) OVER ({1} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
+        ),
+    )
+}  # fmt: skip
+
+
+def find_dialect(name: str) -> Dialect:
+    """The dialect of that name. Raises UsageError."""
+    if name not in DIALECTS:
+        raise UsageError(
+            f"--emit-sql: `{name}` is not a dialect that is known", code="usage.arguments",
+            because=f"known are {', '.join(DIALECTS)}", hint="take the closest one and adapt what it prints",
+        )  # fmt: skip
+    return DIALECTS[name]
+
+
+def histogram_sql(dialect: Dialect, table: str, columns: Mapping[str, str], *, where: str = "") -> str:
+    """The statement that counts a table's requests into the histogram.
+
+    `columns` maps `model`, `input`, `output` and, where there is one, `cached` to SQL expressions. `table` is
+    a name or a table function. `where` is a condition on the table's rows.
+    """
+    buckets = ", ".join(
+        f"CAST(FLOOR(LN(CAST({name}_tokens AS {dialect.double}) + {BUCKET_OFFSET}) * {BUCKET_FACTOR}) AS "
+        f"{dialect.integer}) AS {name}_bucket"
+        for name in ("input", "output")
+    )
+    tiers = " ".join(f"WHEN input_tokens > {edge} THEN {edge}" for edge in reversed(TIER_EDGES))
+    return f"""\
+SELECT model, input_tier, input_bucket, output_bucket, COUNT(*) AS requests,
+  SUM(input_tokens) AS input_tokens, SUM(output_tokens) AS output_tokens, SUM(cached_tokens) AS cached_tokens
+FROM (
+  SELECT model, input_tokens, output_tokens, CASE WHEN cached_tokens > input_tokens THEN input_tokens
+      ELSE cached_tokens END AS cached_tokens,
+    CASE {tiers} ELSE 0 END AS input_tier,
+    {buckets}
+  FROM (
+    {_requests(dialect, table, columns, where)}
+  ) counted
+  WHERE model IS NOT NULL AND model <> '' AND input_tokens >= 0 AND output_tokens >= 0 AND cached_tokens >= 0
+) bucketed
+GROUP BY model, input_tier, input_bucket, output_bucket
+ORDER BY model, input_tier, input_bucket, output_bucket"""
+
+
+def sessions_sql(dialect: Dialect, table: str, columns: Mapping[str, str], *, where: str = "") -> str:
+    """The statement that counts which model followed which within sessions, and the prefix they share.
+
+    Turns of the same time are ordered by their id. Raises UsageError where session or time is not mapped.
+    """
+    if not {"session", "time"} <= columns.keys():
+        raise UsageError(
+            "--sessions needs the columns of the session and the time", code="usage.columns",
+            hint="map them: --columns ...,session=session_id,time=created_at,id=request_id",
+        )  # fmt: skip
+    extra = f", {columns['session']} AS session_key, {columns['time']} AS turn_time"
+    extra += f", {columns['id']} AS turn_id" if "id" in columns else ""
+    window = "PARTITION BY session_key ORDER BY turn_time" + (", turn_id" if "id" in columns else "")
+    return f"""\
+SELECT before_model, model, COUNT(*) AS turns,
+  SUM(CASE WHEN prefix_tokens < input_tokens THEN prefix_tokens ELSE input_tokens END) AS prefix_tokens
+FROM (
+  SELECT model, input_tokens, {dialect.before.format("model", window)} AS before_model,
+    {dialect.before.format("input_tokens + output_tokens", window)} AS prefix_tokens
+  FROM (
+    {_requests(dialect, table, columns, where, extra)}
+  ) counted
+  WHERE model IS NOT NULL AND model <> '' AND input_tokens >= 0 AND output_tokens >= 0
+    AND CAST(session_key AS {dialect.text}) <> ''
+) turns
+WHERE before_model IS NOT NULL
+GROUP BY before_model, model
+ORDER BY before_model, model"""
+
+
+def _requests(dialect: Dialect, table: str, columns: Mapping[str, str], where: str, extra: str = "") -> str:
+    def integer(name: str) -> str:
+        return dialect.cast.format(columns[name], dialect.integer)
+
+    cached = f"COALESCE({integer('cached')}, 0)" if "cached" in columns else "0"
+    condition = f"\n    WHERE {where}" if where else ""
+    model = dialect.cast.format(columns["model"], dialect.text)
+    return (
+        f"SELECT {model} AS model, {integer('input')} AS input_tokens, {integer('output')} AS output_tokens,\n"
+        f"      {cached} AS cached_tokens{extra}\n    FROM {table}{condition}"
+    )
+
+
+def column_expressions(dialect: Dialect, columns: Mapping[str, str]) -> dict[str, str]:
+    """SQL expressions of a mapping from names to columns. Raises UsageError for a name that cannot be quoted."""
+    for name, column in columns.items():
+        if not _NAME.fullmatch(column):
+            raise UsageError(
+                f"--columns: `{column}` cannot be a column's name in SQL", code="usage.columns",
+                because=f"{name} takes letters, digits, `_`, `.`, `$`, `-` and `/` between a structure and its field",
+                hint="give the column's name as the table has it",
+            )  # fmt: skip
+    return {name: dialect.column(column) for name, column in columns.items()}
+
+
+def table_name(dialect: Dialect, name: str) -> str:
+    """A table's quoted name: `logs.requests` becomes two quoted parts. Raises UsageError."""
+    parts = name.split(".")
+    if not all(_NAME.fullmatch(part) and "/" not in part for part in parts):
+        raise UsageError(
+            f"--table: `{name}` cannot be a table's name", code="usage.arguments",
+            because="it takes letters, digits, `_`, `$`, `-` and dots between its parts",
+            hint="write --table schema.requests",
+        )  # fmt: skip
+    return ".".join(dialect.quoted(part) for part in parts)

@@ -1,0 +1,437 @@
+"""Logs of every kind, read by the standard library and by DuckDB, into the same whole numbers."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sizer.errors import NotFoundError, UsageError
+from sizer.routing.prices import Price, PriceTier
+from sizer.routing.traffic import reader as reading
+from sizer.routing.traffic.engine import read_with_duckdb
+from sizer.routing.traffic.histogram import (
+    COLUMNS,
+    TIER_EDGES,
+    Histogram,
+    bucket_of,
+    bucket_tokens,
+    read_histogram,
+    tier_of,
+)
+from sizer.routing.traffic.reader import expand, last_user_text, parse_time, read_traffic
+from sizer.routing.traffic.replay import effective_api, histogram_usd
+from sizer.routing.traffic.schemas import custom_schema, known_schemas
+from sizer.routing.traffic.sessions import Sessions
+from tests.unit.routing import logs
+
+FORMS = {
+    "LiteLLM spend logs": logs.litellm_spend,
+    "LiteLLM standard logging payloads": logs.litellm_payload,
+    "Langfuse observations": logs.langfuse,
+    "OpenTelemetry GenAI spans": logs.otel,
+    "OpenAI-format requests or responses": logs.openai,
+    "vLLM semantic-router traces": logs.vllm_sr,
+}
+
+
+def written(tmp_path: Path, text: str, name: str = "log.jsonl") -> str:
+    path = tmp_path / name
+    path.write_text(text)
+    return str(path)
+
+
+def cells(traffic: Any) -> list[Any]:
+    return list(traffic.histogram)
+
+
+@pytest.mark.parametrize("title", FORMS)
+def test_six_schemas(tmp_path: Path, title: str) -> None:
+    """Each schema is recognised by its columns and gives the same totals to the token (vLLM-SR logs no cache)."""
+    traffic = read_traffic([written(tmp_path, logs.lines(FORMS[title]))])
+    expected = (*logs.TOTALS[:3], 0 if "vLLM" in title else logs.TOTALS[3])
+    assert (traffic.schema, traffic.histogram.totals(), traffic.rows) == (title, expected, 6)
+    assert traffic.clock.span_seconds() == pytest.approx(300)
+    assert not traffic.left_out
+
+
+@pytest.mark.parametrize("title", FORMS)
+def test_duckdb_agrees(tmp_path: Path, title: str) -> None:
+    """DuckDB counts every schema into the same cells, sessions and span as the standard library."""
+    path = written(tmp_path, logs.lines(FORMS[title]))
+    ours, theirs = read_traffic([path]), read_with_duckdb([path])
+    assert cells(theirs) == cells(ours)
+    assert list(theirs.sessions) == list(ours.sessions)
+    assert theirs.clock.span_seconds() == pytest.approx(ours.clock.span_seconds())
+    assert theirs.decisions == ours.decisions
+
+
+@pytest.mark.parametrize("title", FORMS)
+def test_parquet_agrees(tmp_path: Path, title: str) -> None:
+    """The same rows as Parquet, nested as structures, give the same cells."""
+    import duckdb
+
+    path = written(tmp_path, logs.lines(FORMS[title]))
+    parquet = str(tmp_path / "log.parquet")
+    duckdb.sql(f"COPY (SELECT * FROM read_json('{path}')) TO '{parquet}' (FORMAT parquet)")
+    assert cells(read_with_duckdb([parquet])) == cells(read_traffic([path]))
+
+
+@pytest.mark.parametrize("form", [logs.litellm_spend, logs.langfuse, logs.vllm_sr])
+def test_csv_agrees(tmp_path: Path, form: Any) -> None:
+    """The same rows as CSV, nested values as JSON text, give the same cells in both readers."""
+    rows = [form(request, number) for number, request in enumerate(logs.REQUESTS)]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, rows[0])
+    writer.writeheader()
+    writer.writerows({k: json.dumps(v) if isinstance(v, dict) else v for k, v in row.items()} for row in rows)
+    path = written(tmp_path, out.getvalue(), "log.csv")
+    expected = cells(read_traffic([written(tmp_path, logs.lines(form))]))
+    assert cells(read_traffic([path])) == expected
+    assert cells(read_with_duckdb([path])) == expected
+
+
+def test_other_shapes(tmp_path: Path) -> None:
+    """OTLP documents, batch results, a page of observations, an array and gzip hold the same six requests."""
+    rows = [logs.openai(request, number) for number, request in enumerate(logs.REQUESTS)]
+    page = {"data": [logs.langfuse(request, number) for number, request in enumerate(logs.REQUESTS)], "meta": {}}
+    packed = tmp_path / "log.jsonl.gz"
+    packed.write_bytes(gzip.compress(logs.lines(logs.openai).encode()))
+    paths = [
+        written(tmp_path, json.dumps(logs.otlp(logs.REQUESTS)) + "\n", "otlp.jsonl"),
+        written(tmp_path, logs.lines(logs.openai_batch), "batch.jsonl"),
+        written(tmp_path, json.dumps(page), "page.json"),
+        written(tmp_path, json.dumps(rows), "array.json"),
+        str(packed),
+    ]
+    for path in paths:
+        assert read_traffic([path]).histogram.totals() == logs.TOTALS, path
+
+
+def test_unknown_schema(sizer: Any, tmp_path: Path) -> None:
+    """A log that is not recognised ends with 2 and lists the columns seen."""
+    path = written(tmp_path, '{"llm": "x", "usage": 3, "n": {"in": 1}}\n')
+    outcome = sizer("route", "--log", path, "--json")
+    assert outcome.code == 2
+    assert outcome.json["error"]["details"]["columns"] == ["llm", "n", "n/in", "usage"]
+    assert "--columns" in outcome.json["error"]["hint"]
+
+
+def test_mapped_columns(tmp_path: Path) -> None:
+    """A log of any columns is read with a mapping; nested ones with a slash."""
+    rows = [{"llm": r.model, "n": {"in": r.given, "out": str(r.made)}, "hit": r.cached} for r in logs.REQUESTS]
+    path = written(tmp_path, "".join(json.dumps(row) + "\n" for row in rows))
+    schema = custom_schema("model=llm,input=n/in,output=n/out,cached=hit")
+    assert read_traffic([path], schema=schema).histogram.totals() == logs.TOTALS
+    assert read_with_duckdb([path], schema=schema).histogram.totals() == logs.TOTALS
+
+
+@pytest.mark.parametrize("mapping", ["model=a", "model=a,input=b,output=c,colour=d", "model"])
+def test_bad_mapping(mapping: str) -> None:
+    """A mapping without the three columns, or with another name, is refused."""
+    with pytest.raises(UsageError, match="--columns"):
+        custom_schema(mapping)
+
+
+def test_rows_that_do_not_count(tmp_path: Path) -> None:
+    """Failures, cached answers, broken lines and rows without counts are left out, each with its reason."""
+    good = logs.litellm_spend(logs.REQUESTS[0], 0)
+    bad = [good | {"status": "failure"}, good | {"cache_hit": "True"}, good | {"prompt_tokens": None},
+           good | {"prompt_tokens": -1}, good | {"model": ""}]  # fmt: skip
+    text = "".join(json.dumps(row) + "\n" for row in [good, *bad]) + "{broken\n\n"
+    traffic = read_traffic([written(tmp_path, text)])
+    assert (traffic.rows, traffic.histogram.totals()[0]) == (7, 1)
+    assert traffic.left_out == {
+        "status is failure": 1, "cache_hit is True": 1, "no token counts": 2, "no model": 1, "not a JSON object": 1,
+    }  # fmt: skip
+    theirs = read_with_duckdb([written(tmp_path, text)])
+    assert cells(theirs) == cells(traffic)
+
+
+def test_langfuse_total_tells(tmp_path: Path) -> None:
+    """Where a Langfuse row's total is just input plus output, the cached tokens are already in the input."""
+    row = logs.langfuse(logs.REQUESTS[1], 0)
+    row["usageDetails"] = {"input": 2000, "output": 200, "input_cached_tokens": 500, "total": 2200}
+    path = written(tmp_path, json.dumps(row) + "\n")
+    assert read_traffic([path]).histogram.totals() == (1, 2000, 200, 500)
+    assert read_with_duckdb([path]).histogram.totals() == (1, 2000, 200, 500)
+
+
+def test_parts_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file split among processes gives the same counts, sessions across the borders included."""
+    rng = random.Random(5)
+    rows = []
+    for number in range(3000):
+        request = logs.Logged(
+            model=rng.choice(["gpt-5", "gpt-5-mini"]), given=rng.randrange(1, 9000), made=rng.randrange(1, 900),
+            cached=0, minute=number // 60, session=f"s{rng.randrange(200)}",
+        )  # fmt: skip
+        rows.append(logs.litellm_spend(request, number))
+    path = written(tmp_path, "".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setattr(reading, "LARGE_BYTES", 1000)
+    whole, parts = read_traffic([path]), read_traffic([path], processes=3)
+    assert cells(parts) == cells(whole)
+    assert list(parts.sessions) == list(whole.sessions)
+    assert (parts.rows, parts.left_out) == (whole.rows, whole.left_out)
+    assert parts.clock.span_seconds() == whole.clock.span_seconds()
+
+
+def test_sessions() -> None:
+    """A switch's prefix is what the turn before left, at most the new prompt; an older turn starts anew."""
+    sessions = Sessions()
+    sessions.add("s", "a", 100, 20, 1)
+    sessions.add("s", "b", 150, 10, 2)
+    sessions.add("s", "b", 90, 10, 3)
+    sessions.add("s", "a", 50, 10, 0)
+    found = {(pair.before, pair.after): (pair.turns, pair.prefix_tokens) for pair in sessions}
+    assert found == {("a", "b"): (1, 120), ("b", "b"): (1, 90)}
+    assert sessions.out_of_order == 1
+
+
+def test_open_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of too many open sessions the quietest is forgotten and counted."""
+    monkeypatch.setattr("sizer.routing.traffic.sessions.MOST_SESSIONS", 2)
+    sessions = Sessions()
+    for number, name in enumerate("abcab"):
+        sessions.add(name, "m", 1, 1, number)
+    assert sessions.forgotten == 3
+    assert not list(sessions)
+
+
+def test_buckets_are_far_from_whole_numbers() -> None:
+    """No whole number below 2**30 comes nearer to a bucket's edge than 1e-10, so no engine's logarithm can differ."""
+    nearest = 1.0
+    for edge in range(-2, 120):
+        tokens = 2 ** (edge / 4) - 0.6
+        for number in (math.floor(tokens), math.ceil(tokens)):
+            if 0 <= number < 2**30:
+                nearest = min(nearest, abs(4 * math.log2(number + 0.6) - edge))
+    assert nearest > 1e-10
+
+
+def test_bucket_middle() -> None:
+    """The middle of a bucket is within 9.1 % of every count in it, from 10 tokens on."""
+    for tokens in [*range(10, 3000), 10_000, 123_456, 2_000_000]:
+        assert abs(bucket_tokens(bucket_of(tokens)) - tokens) <= 0.091 * (tokens + 0.6)
+
+
+def test_tiers() -> None:
+    """A prompt is in the tier of the largest edge that it exceeds."""
+    assert [tier_of(tokens) for tokens in (0, 32_000, 32_001, 200_000, 200_001, 10**7)] == [
+        0, 0, 32_000, 199_999, 200_000, 524_288,
+    ]  # fmt: skip
+
+
+def test_edges_cover_the_price_list() -> None:
+    """Every prompt length at which a listed price changes is an edge of the histogram."""
+    import datetime
+
+    from sizer.routing.prices import genai_prices
+
+    starts = {t.above_input_tokens for p in genai_prices(datetime.date(2026, 11, 24)) for t in p.tiers}
+    assert starts <= {0, *TIER_EDGES}
+
+
+TIERED = Price(
+    model="m", host="h", source="test", as_of="2026-11-24", usd_per_request=0.0001,
+    tiers=(
+        PriceTier(
+            above_input_tokens=0, input_usd_per_mtok=3.1, output_usd_per_mtok=15.7, cached_input_usd_per_mtok=0.3
+        ),
+        PriceTier(above_input_tokens=200_000, input_usd_per_mtok=6.2, output_usd_per_mtok=22.5),
+    ),
+)  # fmt: skip
+
+
+def random_requests(count: int) -> list[tuple[int, int, int]]:
+    rng = random.Random(3)
+    given = [int(rng.lognormvariate(9, 2)) % 600_000 for _ in range(count)]
+    return [(tokens, rng.randrange(4000), rng.randrange(tokens + 1)) for tokens in given]
+
+
+def test_histogram_cost_is_exact() -> None:
+    """200,000 requests, tiers included, cost the same by the histogram as row by row, to 1e-12."""
+    requests = random_requests(200_000)
+    histogram = Histogram()
+    for given, made, cached in requests:
+        histogram.add("m", given, made, cached)
+
+    def one(given: int, made: int, cached: int) -> float:
+        tier = TIERED.tiers[1] if given > 200_000 else TIERED.tiers[0]
+        hit = tier.input_usd_per_mtok if tier.cached_input_usd_per_mtok is None else tier.cached_input_usd_per_mtok
+        return (
+            (given - cached) * tier.input_usd_per_mtok + cached * hit + made * tier.output_usd_per_mtok
+        ) / 1e6 + 1e-4
+
+    by_row = math.fsum(one(*request) for request in requests)
+    assert abs(histogram_usd(list(histogram), TIERED) / by_row - 1) <= 1e-12
+    assert sum(given > 200_000 for given, _, _ in requests) > 1000
+
+
+def test_effective_rates_give_the_replay() -> None:
+    """The rates averaged over the tiers give the replay's cost in the closed form."""
+    histogram = Histogram()
+    for given, made, cached in random_requests(2000):
+        histogram.add("m", given, made, cached)
+    requests, given, made, cached = histogram.totals()
+    api = effective_api(list(histogram), TIERED)
+    assert api.cached_input_usd_per_mtok is not None
+    usd = ((given - cached) * api.input_usd_per_mtok + cached * api.cached_input_usd_per_mtok
+           + made * api.output_usd_per_mtok) / 1e6 + requests * api.usd_per_request  # fmt: skip
+    assert usd == pytest.approx(histogram_usd(list(histogram), TIERED), rel=1e-12)
+
+
+def test_histogram_round_trip() -> None:
+    """A histogram written as CSV and read back is the same, whatever the columns' case and order."""
+    histogram = Histogram()
+    for given, made, cached in random_requests(500):
+        histogram.add("a,b", given, made, cached)
+    text = histogram.to_csv()
+    assert list(read_histogram(text.splitlines(), where="x")) == list(histogram)
+    header, *rows = text.splitlines()
+    shuffled = [header.upper(), *rows]
+    assert list(read_histogram(shuffled, where="x")) == list(histogram)
+
+
+@pytest.mark.parametrize("text", ["", "model,requests\nx,1\n", logs.__doc__ or ""])
+def test_not_a_histogram(text: str) -> None:
+    """A file that is no result of --emit-sql is refused, naming what it lacks."""
+    with pytest.raises(UsageError, match="not the result of --emit-sql"):
+        read_histogram(text.splitlines(), where="x")
+
+
+def test_rounded_histogram() -> None:
+    """A result whose whole numbers were rounded or cut is refused by its line."""
+    lines = [",".join(COLUMNS), "m,0,1,1,2,3.5,4,0"]
+    with pytest.raises(UsageError, match="line 2"):
+        read_histogram(lines, where="x")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("2026-11-01T00:00:00Z", logs.EPOCH), ("2026-11-01 01:00:00+01:00", logs.EPOCH), (logs.EPOCH, logs.EPOCH),
+     (logs.EPOCH * 1000, logs.EPOCH), (str(logs.EPOCH * 10**9), logs.EPOCH), ("soon", None),
+     (None, None), (True, None)],
+)  # fmt: skip
+def test_times(value: Any, seconds: float | None) -> None:
+    """ISO 8601 and seconds, milliseconds and nanoseconds since 1970 are the same moment."""
+    assert parse_time(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("plain", "plain"),
+        ([{"role": "system", "content": "s"}, *({"role": "user", "content": c} for c in ("one", "two"))], "two"),
+        ('[{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image"}, {"text": "b"}]}]', "a\nb"),
+        ({"messages": [{"role": "user", "content": "x"}]}, "x"),
+        ([{"role": "user", "parts": [{"type": "text", "content": "p"}]}], "p"),
+        ({}, ""),
+        (None, ""),
+        ("[not json", "[not json"),
+    ],
+)  # fmt: skip
+def test_last_user_text(value: Any, text: str) -> None:
+    """What is scored is the last user turn, in every form that messages take."""
+    assert last_user_text(value) == text
+
+
+def test_expand(tmp_path: Path) -> None:
+    """Globs are sorted; a name that matches nothing is not found."""
+    for name in ("b.jsonl", "a.jsonl"):
+        (tmp_path / name).touch()
+    assert [Path(path).name for path in expand([str(tmp_path / "*.jsonl")])] == ["a.jsonl", "b.jsonl"]
+    with pytest.raises(NotFoundError):
+        expand([str(tmp_path / "c*.jsonl")])
+
+
+def test_schemas_say_where_they_come_from() -> None:
+    """Every schema has a source, a date, and finds model, input and output."""
+    for schema in known_schemas():
+        assert schema.source
+        assert {"model", "input", "output"} <= schema.fields.keys()
+        assert set(schema.keep) | set(schema.drop) <= schema.fields.keys()
+
+
+def test_command(sizer: Any, tmp_path: Path) -> None:
+    """A log gives the closed form on its own traffic, priced exactly, with the decisions in it for hard share."""
+    path = written(tmp_path, logs.lines(logs.litellm_payload))
+    outcome = sizer("route", "--log", path, "--at", "2026-11-24", "--json")
+    assert outcome.code == 0, outcome.err
+    report = outcome.json["report"]
+    traffic = report["traffic"]
+    assert [item["kind"] for item in traffic["evidence"]] == ["decisions", "proxy"]
+    assert report["workload"]["hard_share"] == 0.5
+    months = 730 * 3600 / 300
+    assert report["costs"]["all_large_usd_per_month"] == pytest.approx(traffic["all_large_usd"] * months, rel=1e-9)
+    assert traffic["what_if"][0]["random_usd_per_month"] == pytest.approx(traffic["all_small_usd"] * months)
+    assert traffic["what_if"][-1]["longest_usd_per_month"] == pytest.approx(traffic["all_large_usd"] * months)
+    assert traffic["switches"]["switched"] == 3
+
+
+def test_command_by_hand(sizer: Any, tmp_path: Path) -> None:
+    """Re-priced by hand: 290,950 uncached and 1,500 cached tokens in, 1,245 out at $2, $1 and $4."""
+    path = written(tmp_path, logs.lines(logs.openai))
+    outcome = sizer("route", "--log", path, "--small-price", "1:1", "--large-price", "2:4:1", "--json")
+    assert outcome.json["report"]["traffic"]["all_large_usd"] == pytest.approx(
+        (290_950 * 2 + 1_500 * 1 + 1_245 * 4) / 1e6, rel=1e-12
+    )
+
+
+def test_labels_are_the_strongest_evidence(sizer: Any, tmp_path: Path) -> None:
+    """With labels the hard share is theirs, with Wilson's interval, before decisions and proxies."""
+    from tests.unit.routing.labelled import make_labels, write_labels
+
+    labels = write_labels(tmp_path / "labels.csv", make_labels(100, 1))
+    path = written(tmp_path, logs.lines(logs.litellm_payload))
+    report = sizer("route", "--log", path, "--labels", labels, "--json").json["report"]
+    first = report["traffic"]["evidence"][0]
+    assert (first["kind"], first["basis"], first["is_used"]) == ("labels", "measured", True)
+    assert first["low"] < first["share"] < first["high"]
+    assert report["workload"]["hard_share"] == first["share"]
+
+
+def test_command_view(sizer: Any, tmp_path: Path) -> None:
+    """The view of a log fits 80 columns and calls a proxy a proxy."""
+    path = written(tmp_path, logs.lines(logs.openai))
+    outcome = sizer("route", "--log", path)
+    assert outcome.code == 0, outcome.err
+    assert max(map(len, outcome.out.splitlines())) <= 80
+    assert "proxy, not a measurement" in " ".join(outcome.out.split())
+
+
+def test_histogram_command(sizer: Any, tmp_path: Path) -> None:
+    """--histogram gives the same figures to the last digit as the log it was counted from."""
+    log = written(tmp_path, logs.lines(logs.openai))
+    counted = written(tmp_path, read_traffic([log]).histogram.to_csv(), "histogram.csv")
+    arguments = ("--requests", "1M/month", "--at", "2026-11-24", "--json")
+    ours = sizer("route", "--log", log, *arguments).json["report"]
+    theirs = sizer("route", "--histogram", counted, *arguments).json["report"]
+    assert theirs["costs"] == ours["costs"]
+    assert theirs["traffic"]["all_large_usd"] == ours["traffic"]["all_large_usd"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--columns", "model=a,input=b,output=c"), ("--sessions",), ("--log", "x", "--histogram", "y"),
+     ("--emit-sql", "oracle"), ("--emit-sql", "duckdb", "--table", "a; drop"), ("--log", "nowhere.jsonl")],
+)  # fmt: skip
+def test_bad_arguments(sizer: Any, arguments: tuple[str, ...]) -> None:
+    """What does not go together, or names nothing, is refused with a hint."""
+    outcome = sizer("route", *arguments)
+    assert outcome.code in (2, 3)
+    assert "hint: " in outcome.err
+
+
+def test_injection_is_refused(sizer: Any) -> None:
+    """A column name that could end its quotes is refused before any statement is printed."""
+    outcome = sizer("route", "--emit-sql", "postgres", "--columns", 'model=a"b,input=b,output=c')
+    assert outcome.code == 2
+    assert outcome.out == ""
