@@ -16,6 +16,7 @@ import difflib
 import functools
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -138,12 +139,17 @@ def convert(value: Any, kind: type[T], *, where: str) -> T:
 
     Raises UsageError with the path of the value that does not fit.
     """
-    if problem := _unknown_key(value, _type_info(cast(Any, kind)), "$"):
-        raise _refuse(where, problem)
-    try:
-        return msgspec.convert(value, kind, strict=True)
-    except msgspec.ValidationError as error:
-        raise _refuse(where, str(error)) from error
+    with _CONVERTING:
+        if problem := _unknown_key(value, _type_info(cast(Any, kind)), "$"):
+            raise _refuse(where, problem)
+        try:
+            return msgspec.convert(value, kind, strict=True)
+        except msgspec.ValidationError as error:
+            raise _refuse(where, str(error)) from error
+
+
+_CONVERTING = threading.Lock()
+"""msgspec 0.22 crashes the process where two threads convert to the same dataclass for the first time."""
 
 
 @functools.cache

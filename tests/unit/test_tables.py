@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -52,3 +54,34 @@ def test_convert_refuses_wrong_types():
     """A number in quotes is not a number."""
     with pytest.raises(UsageError, match="Expected `int`, got `str`"):
         tables.convert([{"name": "a", "size": "3"}], list[Row], where="rows.yaml")
+
+
+def test_threads_may_convert_to_one_type_at_once():
+    """Threads that convert to a new type at the same time all get their value, and the process lives."""
+    # In a process of its own: without the lock msgspec ends it with a segmentation fault.
+    script = """
+from __future__ import annotations
+import sys, threading
+from dataclasses import dataclass
+from sizer.tables import convert
+sys.setswitchinterval(1e-6)
+start = threading.Barrier(8)
+for _ in range(60):
+    @dataclass(frozen=True, kw_only=True)
+    class Inner:
+        size: int | None = None
+        name: str | None = None
+        share: float | None = None
+        parts: tuple[str, ...] = ()
+    @dataclass(frozen=True, kw_only=True)
+    class Outer:
+        items: tuple[Inner, ...]
+    def run():
+        start.wait()
+        assert convert({"items": [{"size": 1}]}, Outer, where="x").items[0].size == 1
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (0, "")
