@@ -63,8 +63,8 @@ def load_table(name: str, kind: type[T]) -> T:
 
 def _compiled_path(path: Path) -> Path:
     """Where the JSON of a shipped table is kept; the name holds the file's time and size."""
-    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
-    assets = Path(os.environ.get("HF_ASSETS_CACHE") or Path(home) / "assets")
+    home = os.environ.get("HF_HOME") or os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "huggingface")
+    assets = Path(os.path.expanduser(os.environ.get("HF_ASSETS_CACHE") or os.path.join(home, "assets")))
     try:
         found = path.stat()
     except OSError:

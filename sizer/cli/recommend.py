@@ -164,6 +164,13 @@ def _nothing_given(saved: str) -> UsageError:
 
 
 def _save(path: Path, given: Given) -> None:
+    if str(path) == "-":
+        raise UsageError(
+            "--save: answers are not printed",
+            code="usage.file",
+            because="stdout holds the advice",
+            hint="name a file",
+        )
     try:
         path.write_text(dump_answers(given), encoding="utf-8")
     except OSError as error:

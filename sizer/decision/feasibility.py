@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sizer.decision.candidates import Candidate, Constraint, Leg, Limits
+from sizer.decision.candidates import Candidate
+from sizer.decision.constraints import Constraint, Leg, Limits
 from sizer.units import format_bytes, format_integer, plural
 
 __all__ = ["Conflict", "Judge", "Relaxation", "find_conflict"]

@@ -12,18 +12,8 @@ from functools import partial
 from typing import Literal
 
 from sizer.decision.advice import Size, Split, Step, contradictions, find_sizes, find_split, find_steps
-from sizer.decision.candidates import (
-    Candidate,
-    Constraint,
-    Leg,
-    Limits,
-    Subject,
-    best_first,
-    judge,
-    legs_of,
-    limits_of,
-    pool_leg,
-)
+from sizer.decision.candidates import Candidate, Subject, best_first, judge, pool_leg
+from sizer.decision.constraints import Constraint, Leg, Limits, legs_of, limits_of
 from sizer.decision.evidence import EvidenceRow, cite, row
 from sizer.decision.feasibility import Conflict, find_conflict
 from sizer.decision.footprint import assumptions, largest_parameters

@@ -9,7 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sizer.decision.candidates import Candidate, Leg
+from sizer.decision.candidates import Candidate
+from sizer.decision.constraints import Leg
 from sizer.decision.evidence import EvidenceRow
 from sizer.decision.feasibility import Conflict
 from sizer.decision.recommend import Reason, Recommendation

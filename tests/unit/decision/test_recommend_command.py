@@ -128,6 +128,8 @@ def test_a_named_model_may_be_a_bundle_or_a_file(sizer):
         (("--answers", "/nowhere/a.yaml"), "`/nowhere/a.yaml` cannot be used"),
         (("--edge", "yes", "--bits", "99"), "--bits: `99` is out of range"),
         (("--edge", "yes", "--save", "/nowhere/a.yaml"), "`/nowhere/a.yaml` cannot be written"),
+        (("--edge", "yes", "--save", "-"), "answers are not printed"),
+        (("--edge", "yes", "--model", "./nothing-here"), "nothing-here"),
         (("--edge", "yes", "--ask"), "there is no terminal to ask at"),
         (("--model", "Qwen/Qwen3-8B"), "no answers were given"),
         ((), "no answers were given"),
@@ -284,6 +286,16 @@ def test_interrupting_the_interview():
     rest, code = terminal.end()
     assert code == 130
     assert "Traceback" not in rest
+
+
+def test_answers_may_come_through_a_pipe():
+    """`--answers -` reads YAML or JSON from stdin."""
+    for text in ("well_defined: yes\ndiverse: no\n", '{"well_defined": true, "diverse": false}'):
+        done = subprocess.run(
+            [sys.executable, "-m", "sizer", "recommend", "--answers", "-"], input=text, capture_output=True, text=True
+        )
+        assert done.returncode == 0
+        assert done.stdout.startswith("go small")
 
 
 def test_a_pipe_is_never_asked():
