@@ -119,12 +119,15 @@ def _count(text: str, name: str) -> int | None:
 @app.command(epilog="Example: sizer catalog verify Qwen/Qwen3-30B-A3B --offline")
 def verify(
     context: typer.Context,
-    models: list[str] = typer.Argument([], metavar="[ID]...", help="Ids or names. [all]"),  # noqa: B008
+    models: list[str] = typer.Argument([], metavar="ID", help="Ids or names. [all]"),  # noqa: B008
     offline: Offline = False,
     catalog: str = _CATALOG,
     as_json: Json = False,
 ) -> None:
-    """Count entries again from headers and report every difference; exit 1 if there is one."""
+    """Count entries again from headers and report every difference.
+
+    Exit code 1 says that there is one. What cannot be reached is named as not checked.
+    """
     from sizer.api import ReadingSettings, recount
     from sizer.catalog.models import find
     from sizer.catalog.verify import verify as verify_entries
@@ -154,7 +157,10 @@ def add(
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:
-    """Count a repository and add it to a catalog file, sorted, comments kept."""
+    """Count a repository and add it to a catalog file.
+
+    The file stays sorted, and its comments stay where they are.
+    """
     import datetime
 
     from sizer.api import ReadingSettings, catalog_entry
