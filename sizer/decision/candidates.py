@@ -15,7 +15,15 @@ from typing import Literal, Protocol
 
 from sizer.decision.advice import Size
 from sizer.decision.constraints import Leg, Limits
-from sizer.decision.footprint import Footprint, assumptions, device_of, fastest_answer_ms, measure_footprint
+from sizer.decision.footprint import (
+    Footprint,
+    assumptions,
+    decode_ceiling,
+    device_of,
+    fastest_answer_ms,
+    measure_footprint,
+    reference_device,
+)
 from sizer.sizing.size_class import ClassPair, classify_pair
 from sizer.units import format_bytes, format_count, format_integer
 
@@ -96,7 +104,12 @@ class Candidate:
     context_tokens: int | None
     effective_context_tokens: int | None
     fastest_answer_ms: float | None
-    """At the ceiling: no real server is faster; by active parameters."""
+    """To the last token of `output_tokens` (the first where they were not given), by active parameters, at the
+    ceiling: nothing real is faster."""
+    decode_tokens_per_second: tuple[float, float] | None
+    """Expected on the device, by active parameters; null on a server, where the number of layers decides too."""
+    speed_on: str
+    """The device that both are reckoned on; on a server as many as memory asks for."""
     fit: Fit
     """`tight`: only the better end of the range fits. `unknown`: a constraint cannot be judged."""
     refusals: tuple[Refusal, ...]
@@ -165,6 +178,8 @@ def judge(subject: Subject, leg: Leg, limits: Limits) -> Candidate:
         context_tokens=subject.context_tokens,
         effective_context_tokens=subject.effective_context_tokens,
         fastest_answer_ms=fastest,
+        decode_tokens_per_second=_device_speed(subject, limits) if on_device else None,
+        speed_on=reference_device(on_device=on_device).name,
         fit="refused" if refusals else max((judgement.fit for judgement in judgements.values()), key=_FITS.index),
         refusals=refusals,
         unjudged=tuple(name for name, judgement in judgements.items() if judgement.fit == "unknown"),
@@ -182,6 +197,14 @@ def _footprint(subject: Subject, limits: Limits, *, on_device: bool) -> Footprin
         kv_cache_bytes_per_token=subject.kv_cache_bytes_per_token,
         on_device=on_device,
     )
+
+
+def _device_speed(subject: Subject, limits: Limits) -> tuple[float, float] | None:
+    if subject.active_parameters is None:
+        return None
+    known = assumptions()
+    ceiling = decode_ceiling(subject.active_parameters, bits=limits.bits, on_device=True, gpus=1)
+    return known.bandwidth_share_low * ceiling, known.bandwidth_share_high * ceiling
 
 
 def _fastest(subject: Subject, limits: Limits, footprint: Footprint | None, *, on_device: bool) -> float | None:

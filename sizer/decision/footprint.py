@@ -19,10 +19,12 @@ __all__ = [
     "Assumptions",
     "Footprint",
     "assumptions",
+    "decode_ceiling",
     "device_of",
     "fastest_answer_ms",
     "largest_parameters",
     "measure_footprint",
+    "reference_device",
 ]
 
 
@@ -44,6 +46,9 @@ class Assumptions:
     measured_fixed_bytes_low: int
     measured_fixed_bytes_high: int
     measured_source: str
+    bandwidth_share_low: float
+    bandwidth_share_high: float
+    """Share of a device's bandwidth that decoding reaches."""
     device: str
     """The device of `hardware.yaml` that speed on a device is reckoned with."""
     server: str
@@ -117,20 +122,30 @@ def largest_parameters(memory_bytes: int, *, bits: int, on_device: bool) -> int:
     return math.floor(largest)
 
 
+def decode_ceiling(active_parameters: int, *, bits: int, on_device: bool, gpus: int) -> float:
+    """Tokens a second that no real server exceeds for one request: bandwidth over the bytes of active weights."""
+    bandwidth = reference_device(on_device=on_device).bandwidth_bytes_per_second * (1 if on_device else gpus)
+    return bandwidth / (active_parameters * _width(bits) / 8)
+
+
 def fastest_answer_ms(
     *, active_parameters: int, bits: int, prompt_tokens: int, output_tokens: int, on_device: bool, gpus: int
 ) -> float:
-    """Milliseconds to the last token at the ceiling: prefill by compute, then active bytes over bandwidth per token.
+    """Milliseconds to the last token at the ceiling: prefill by compute, then decoding.
 
     Where no FLOP/s is known for the device the prefill is left out: the result is still a lower bound.
     """
-    known = assumptions()
-    device = device_of(known.device if on_device else known.server)
+    flops = reference_device(on_device=on_device).bf16_flops
     count = 1 if on_device else gpus
-    per_token = active_parameters * _width(bits) / 8 / (device.bandwidth_bytes_per_second * count)
-    flops = device.bf16_flops
     prefill = 0.0 if flops is None else 2 * active_parameters * prompt_tokens / (flops * count)
-    return 1000 * (prefill + per_token * output_tokens)
+    decoding = output_tokens / decode_ceiling(active_parameters, bits=bits, on_device=on_device, gpus=gpus)
+    return 1000 * (prefill + decoding)
+
+
+def reference_device(*, on_device: bool) -> Device:
+    """What speed is reckoned on: a phone, or one of the GPUs of a server."""
+    known = assumptions()
+    return device_of(known.device if on_device else known.server)
 
 
 def _measured(total_parameters: int, bits: int, fixed_bytes: int) -> int:

@@ -139,8 +139,9 @@ def _show_candidates(report: Recommendation, console: Console) -> None:
         else:
             more = len(found) - len(shown)
             console.print(Text(f"  one per family, newest first; {more} more in --json", style="dim"))
-        gpus = "; GPUs of 80 GB" if leg == "large" else ""
-        told = f"memory estimated at {found[0].bits} bits by total parameters; window as claimed or tested{gpus}"
+        told = f"memory estimated at {found[0].bits} bits by total parameters; window as claimed or tested"
+        told += f"; tok/s by active parameters on {found[0].speed_on}" if found[0].decode_tokens_per_second else ""
+        told += "; GPUs of 80 GB" if leg == "large" else ""
         console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
 
 
@@ -166,16 +167,28 @@ def _one_per_family(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _candidate_table(candidates: Sequence[Candidate], leg: Leg) -> Table:
-    last = "GPUs" if leg == "large" else "fit"
-    columns = [("model", "left"), ("total", "right!"), ("active", "right!"), ("memory", "right!"), ("window", "right!")]
-    columns.append((last, "right!" if leg == "large" else "left!"))
+    has_speed = any(candidate.decode_tokens_per_second for candidate in candidates)
+    has_fit = any(candidate.fit != "fits" for candidate in candidates)
+    titles = ["total", "active", "memory", "window"]
+    titles += ["tok/s"] if has_speed else []
+    titles += ["GPUs"] if leg == "large" else []
+    columns = [("model", "left"), *((title, "right!") for title in titles), *([("fit", "left!")] if has_fit else [])]
     rows = []
     for candidate in candidates:
         row = [safe(candidate.model), _count(candidate.total_parameters), _count(candidate.active_parameters)]
         row += [_memory(candidate), _window(candidate)]
-        row.append(str(candidate.gpus or "unknown") if leg == "large" and candidate.is_admitted else candidate.fit)
+        row += [_speed(candidate)] if has_speed else []
+        row += [str(candidate.gpus or "-")] if leg == "large" else []
+        row += [candidate.fit] if has_fit else []
         rows.append(row)
     return table(columns, rows)
+
+
+def _speed(candidate: Candidate) -> str:
+    if candidate.decode_tokens_per_second is None:
+        return "-"
+    low, high = candidate.decode_tokens_per_second
+    return f"{low:.0f}-{high:.0f}" if high >= 10 else f"{low:.1f}-{high:.1f}"
 
 
 def _count(parameters: int | None) -> str:

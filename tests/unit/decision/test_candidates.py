@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import pytest
 
 from sizer.catalog.models import load_catalog
+from sizer.decision.footprint import assumptions
 from sizer.decision.recommend import recommend
 from sizer.decision.signals import Given
+from sizer.sizing.speed import BANDWIDTH_SHARE
 
 AS_OF = datetime.date(2026, 11, 24)
 
@@ -127,6 +129,17 @@ def test_latency_goes_by_active_parameters():
     assert [refusal.constraint for refusal in slow.refusals] == ["latency"]
     _, quick = _judge(TRILLION, given)
     assert quick.fit == "fits"
+
+
+def test_speed_on_a_device_is_the_published_range():
+    """3.21 B at 4 bits on a phone with 85.6 GB/s: 18 to 41 tokens a second; 18-20 are measured (Llama 3.2 card)."""
+    _, candidate = _judge(THREE_B, Given(answers={"edge": "yes"}))
+    low, high = candidate.decode_tokens_per_second
+    ceiling = 85.6e9 / (3_212_749_824 * 4.85 / 8)
+    assert (low, high) == pytest.approx((0.40 * ceiling, 0.92 * ceiling))
+    assert low < 18.1
+    assert high > 20
+    assert (assumptions().bandwidth_share_low, assumptions().bandwidth_share_high) == BANDWIDTH_SHARE
 
 
 def test_what_cannot_be_judged_is_not_admitted():
