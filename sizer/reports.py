@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sizer.catalog.fitting import FitList
 from sizer.catalog.landscape import Landscape
 from sizer.catalog.listing import CatalogDetail, CatalogList
 from sizer.catalog.verify import Verification
@@ -27,6 +28,7 @@ REPORTS: dict[str, Any] = {
     "catalog show": CatalogDetail,
     "catalog verify": Verification,
     "catalog add": CatalogDetail,
+    "fit": FitList,
     "landscape": Landscape,
     "recommend": Recommendation,
     "evidence": EvidenceReport,

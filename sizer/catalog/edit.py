@@ -21,7 +21,7 @@ _ORDER = (
     "id", "family", "basis", "total_parameters", "total_precision", "active_parameters", "active_precision",
     "source", "checked", "context_tokens", "context_source", "effective_context_tokens",
     "effective_context_source", "licence", "modality", "task", "released", "routed_experts", "experts_per_token",
-    "kv_cache_bytes_per_token", "published_total", "published_active", "published_source", "notes",
+    "kv_cache_bytes_per_token", "kv_cache_source", "published_total", "published_active", "published_source", "notes",
 )  # fmt: skip
 _ROW = re.compile(r"^- id: *[\"']?([^\"'#\n]+?)[\"']? *(?:#.*)?$")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ./_()+=<>,;@%'-]*|[0-9]+[A-Za-z][A-Za-z0-9 ./_-]*")

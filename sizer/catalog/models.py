@@ -69,6 +69,8 @@ class CatalogEntry:
     """How many routed experts a token picks in each such layer."""
     kv_cache_bytes_per_token: int | None = None
     """Bytes that one token adds to one sequence's cache at 16 bits, as long as no sliding window is full."""
+    kv_cache_source: str | None = None
+    """Where its widths were read, where that is not the `source` of the counts."""
     published_total: Decimal | None = None
     """The vendor's total in billions, with the digits it was stated with: `30.5`; `1E+3` is `1T`."""
     published_active: Decimal | None = None
@@ -193,6 +195,10 @@ def _entry_problems(entry: CatalogEntry) -> list[str]:
         (
             (entry.published_total is None and entry.published_active is None) == (entry.published_source is None),
             "published figures and their source go together",
+        ),
+        (
+            entry.kv_cache_source is None or entry.kv_cache_bytes_per_token is not None,
+            "a source of cache bytes stands beside them",
         ),
         (
             entry.experts_per_token is None or (entry.routed_experts or 0) >= entry.experts_per_token,

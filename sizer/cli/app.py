@@ -27,6 +27,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("inspect", "Total and active parameters of a model, from its headers"),
     "catalog": ("catalog", "Well-known models: total and active parameters, with sources"),
+    "fit": ("fit", "Which models of the catalog fit a place"),
     "landscape": ("landscape", "Every model from active to total parameters, on one axis"),
     "route": ("route", "What routing between a small and a large model costs and saves"),
     "recommend": ("recommend", "Go small, go big or route: nine answers and the models that fit"),

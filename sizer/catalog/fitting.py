@@ -1,0 +1,264 @@
+"""Which models of the catalog fit a place: the question of `sizer fit`.
+
+Nothing is read here, so weights and cache are estimated from the entry: weights from total parameters and the bits
+of a format, the cache from bytes per token. A sliding window that is full would take less: the estimate is high.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from sizer.anatomy.attention import AttentionSpec, LayerGroup, unknown_attention
+from sizer.anatomy.mixers import Mixer
+from sizer.catalog.listing import Filter, select
+from sizer.catalog.models import CatalogEntry
+from sizer.errors import UsageError
+from sizer.sizing.fit import Fit, fit_on
+from sizer.sizing.hardware import Target
+from sizer.sizing.memory import estimate_memory
+from sizer.sizing.speed import Reads
+from sizer.tables import load_table
+
+__all__ = ["FIT_SORTS", "CatalogFit", "FitList", "WeightFormat", "find_fitting", "weight_format", "weight_formats"]
+
+FIT_SORTS = ("best", "total", "active", "speed", "released", "name")
+_GENERATING = ("chat", "completion")
+_PACKINGS = ("-fp8", "-nvfp4", "-mxfp4", "-awq", "-int4", "-int8")
+"""How repositories that hold another entry's weights in a packing of their own end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightFormat:
+    """A width in which weights are held."""
+
+    key: str
+    name: str
+    bits: float
+    """Bits for one parameter, scales included."""
+    source: str
+    checked: datetime.date
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogFit:
+    """One model of the catalog in the widest format that fits."""
+
+    id: str
+    total_parameters: int
+    active_parameters: int | None
+    basis: str
+    """Of the two counts."""
+    licence: str | None
+    released: datetime.date | None
+    format: str
+    """Key of the weight format."""
+    weights_bytes: int
+    """Estimated: total parameters in that format."""
+    fit: Fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitList:
+    """The models that fit, and how many do not."""
+
+    on: str
+    name: str
+    available_bytes: int
+    context_tokens: int
+    sequences: int
+    cache_dtype: str
+    formats: tuple[WeightFormat, ...]
+    """The formats that were tried, widest first."""
+    models: tuple[CatalogFit, ...]
+    sort: str
+    fitting: int
+    """How many fit, shown or not."""
+    too_large: int
+    """How many fit in none of the formats."""
+    too_short: int
+    """How many do not take the context."""
+    unknown: tuple[str, ...]
+    """Models whose weights would fit, but whose cache or size is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    formats: tuple[WeightFormat, ...]
+
+
+def weight_formats() -> tuple[WeightFormat, ...]:
+    """The formats, widest first."""
+    table: _Table = load_table("weight_formats.yaml", _Table)
+    return table.formats
+
+
+def weight_format(key: str) -> WeightFormat:
+    """The format with this key, whatever its case. Raises UsageError."""
+    for known in weight_formats():
+        if known.key == key.strip().casefold():
+            return known
+    raise UsageError(
+        f"--format: `{key}` is not a weight format that is known",
+        code="usage.choice",
+        because=f"one of {', '.join(known.key for known in weight_formats())} was expected",
+        hint="leave it out to try them all, widest first",
+    )
+
+
+def find_fitting(
+    entries: Sequence[CatalogEntry],
+    wanted: Filter,
+    target: Target,
+    *,
+    context_tokens: int,
+    sequences: int = 1,
+    cache_dtype: str = "bf16",
+    formats: Sequence[WeightFormat] = (),
+    sort: str = "best",
+    limit: int | None = None,
+) -> FitList:
+    """The models that fit a place at a context, each in the widest of the formats that does.
+
+    Without a task in the filter only models that write text are judged. Raises UsageError.
+    """
+    if sort not in FIT_SORTS:
+        raise UsageError(
+            f"--sort: `{sort}` is not an order", code="usage.choice", because=f"known are {', '.join(FIT_SORTS)}",
+            hint="`best` is the newest year first, then the largest",
+        )  # fmt: skip
+    tried = tuple(formats) or weight_formats()
+    found: list[CatalogFit] = []
+    unknown: list[str] = []
+    too_large = too_short = 0
+    ids = {entry.id.casefold() for entry in entries}
+    for entry in select(entries, wanted).models:
+        if (not wanted.task and entry.task not in _GENERATING) or _is_packing(entry, ids):
+            continue
+        if entry.context_tokens is not None and entry.context_tokens < context_tokens:
+            too_short += 1
+            continue
+        judged = list(_judge(entry, target, tried, context_tokens, sequences, cache_dtype))
+        best = next((one for one in judged if one.fit.fits == "yes"), None)
+        best = best or next((one for one in judged if one.fit.fits == "tight"), None)
+        if best is not None:
+            found.append(best)
+        elif not judged or judged[-1].fit.fits == "unknown":
+            unknown.append(entry.id)
+        else:
+            too_large += 1
+    ordered = sorted(found, key=_order(sort, found))
+    return FitList(
+        on=target.asked,
+        name=target.name,
+        available_bytes=target.available_bytes,
+        context_tokens=context_tokens,
+        sequences=sequences,
+        cache_dtype=cache_dtype,
+        formats=tried,
+        models=tuple(ordered[:limit]),
+        sort=sort,
+        fitting=len(found),
+        too_large=too_large,
+        too_short=too_short,
+        unknown=tuple(unknown),
+    )
+
+
+def _is_packing(entry: CatalogEntry, ids: set[str]) -> bool:
+    """Whether the catalog has the same model without the packing: the formats stand for it."""
+    name = entry.id.casefold()
+    return any(name.endswith(end) and name.removesuffix(end) in ids for end in _PACKINGS)
+
+
+def _judge(
+    entry: CatalogEntry,
+    target: Target,
+    formats: Iterable[WeightFormat],
+    context_tokens: int,
+    sequences: int,
+    cache_dtype: str,
+) -> Iterable[CatalogFit]:
+    total = entry.total_parameters
+    if total is None:
+        return
+    spec = _spec(entry)
+    for width in formats:
+        weights = round(total * width.bits / 8)
+        memory = estimate_memory(
+            spec, weights, weights_basis="estimated", context_tokens=context_tokens, sequences=sequences,
+            cache_dtype=cache_dtype,
+        )  # fmt: skip
+        yield CatalogFit(
+            id=entry.id,
+            total_parameters=total,
+            active_parameters=entry.active_parameters,
+            basis=entry.basis,
+            licence=entry.licence,
+            released=entry.released,
+            format=width.key,
+            weights_bytes=weights,
+            fit=fit_on(target, spec, memory, _reads(entry, spec, width)),
+        )
+
+
+def _spec(entry: CatalogEntry) -> AttentionSpec:
+    """What is kept between tokens, as one layer of the entry's bytes per token.
+
+    The hidden size is that of a transformer of as many active parameters whose width is 128 times its depth:
+    N = 12 layers x width^2 (arXiv 2001.08361, section 2.1). It serves the overhead only.
+    """
+    if entry.kv_cache_bytes_per_token is None:
+        return unknown_attention("the catalog does not know its bytes of cache per token")
+    hidden = round((128 * (entry.active_parameters or entry.total_parameters or 0) / 12) ** (1 / 3))
+    kept = Mixer(kind="attention", elements_per_token=entry.kv_cache_bytes_per_token // 2)
+    return AttentionSpec(
+        form="decoder", layers=max(1, hidden // 128), groups=(LayerGroup(layers=(0,), mixers=(kept,)),),
+        context_tokens=entry.context_tokens, element_bytes=2, cache_element_bytes=2, hidden_size=hidden,
+        vocabulary_size=None, basis="declared",
+    )  # fmt: skip
+
+
+def _reads(entry: CatalogEntry, spec: AttentionSpec, width: WeightFormat) -> Reads | None:
+    """What a step reads: routed parameters follow from total, active and the share of experts picked."""
+    total, active = entry.total_parameters, entry.active_parameters
+    if total is None or active is None:
+        return None
+    experts, picked = entry.routed_experts, entry.experts_per_token
+    routed = 0
+    if experts and picked and picked < experts and active < total:
+        routed = min(total, round((total - active) / (1 - picked / experts)))
+    per_parameter = width.bits / 8
+    return Reads(
+        fixed_bytes=round(max(0, (total if routed else active) - routed) * per_parameter),
+        routed_bytes=round(routed * per_parameter),
+        experts=experts if routed else None,
+        experts_per_token=picked if routed else None,
+        layers=spec.layers or 0,
+        active_parameters=active,
+        routed_parameters=routed,
+        compute_bits=16,
+    )
+
+
+def _order(sort: str, found: Sequence[CatalogFit]) -> Callable[[CatalogFit], tuple[object, ...]]:
+    newest = max((one.released for one in found if one.released), default=None)
+
+    def years(one: CatalogFit) -> int:
+        """Whole years that it is older than the newest that fits."""
+        return 99 if one.released is None or newest is None else (newest - one.released).days // 365
+
+    def speed(one: CatalogFit) -> float:
+        decode = one.fit.speed.decode if one.fit.speed else None
+        return -decode.expected_tokens_per_second[1] if decode else 0.0
+
+    orders: dict[str, Callable[[CatalogFit], tuple[object, ...]]] = {
+        "best": lambda one: (years(one), one.fit.fits != "yes", -one.total_parameters, one.id),
+        "total": lambda one: (-one.total_parameters, one.id),
+        "active": lambda one: (one.active_parameters is None, one.active_parameters or 0, one.id),
+        "speed": lambda one: (speed(one), one.id),
+        "released": lambda one: (-(one.released.toordinal() if one.released else 0), one.id),
+        "name": lambda one: (one.id.casefold(),),
+    }
+    return orders[sort]

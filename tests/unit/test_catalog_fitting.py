@@ -1,0 +1,130 @@
+"""`sizer fit`: which models of the catalog fit a place, worked by hand on entries made up for it."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from sizer.catalog.fitting import find_fitting, weight_format, weight_formats
+from sizer.catalog.listing import Filter
+from sizer.catalog.models import CatalogEntry, load_catalog
+from sizer.sizing.hardware import parse_target
+
+DAY = datetime.date(2026, 6, 1)
+
+
+def entry(name, billions, *, active=None, cache=100_000, released=DAY, **more):
+    """A catalog entry; 100 kB of cache a token."""
+    total = round(billions * 10**9)
+    return CatalogEntry(
+        id=name, family="F", basis="declared", source="a test", checked=DAY, total_parameters=total,
+        active_parameters=round((active or billions) * 10**9), context_tokens=32_768, context_source="a test",
+        kv_cache_bytes_per_token=cache, released=released, **more,
+    )  # fmt: skip
+
+
+def fitting(entries, on="memory=24GB", **settings):
+    """The report on entries at a place, at 8,000 tokens unless told otherwise."""
+    settings.setdefault("context_tokens", 8_000)
+    return find_fitting(entries, settings.pop("wanted", Filter()), parse_target(on), **settings)
+
+
+def test_the_widest_format_that_fits_is_taken():
+    """8 B take 16 GB at 16 bits and fit 24 GB; 14 B take 28 GB and fit at 8.5 bits (14.9 GB); 30 B fit at 4.85."""
+    report = fitting([entry("a/8", 8), entry("a/14", 14), entry("a/30", 30), entry("a/70", 70)])
+    assert [(one.id, one.format) for one in report.models] == [("a/30", "q4_k_m"), ("a/14", "q8_0"), ("a/8", "bf16")]
+    assert [one.weights_bytes for one in report.models] == [18_187_500_000, 14_875_000_000, 16_000_000_000]
+    assert (report.fitting, report.too_large) == (3, 1)
+
+
+def test_the_cache_counts():
+    """30 B at 4.85 bits leave 5.8 GB: 32,768 tokens of 100 kB take 3.3 GB and fit, of 800 kB they do not."""
+    report = fitting([entry("a/thin", 30), entry("a/thick", 30, cache=800_000)], context_tokens=32_768)
+    assert [one.id for one in report.models] == ["a/thin"]
+    assert report.models[0].fit.needed_bytes[0] > 18_187_500_000 + 3_276_800_000
+
+
+def test_what_is_not_known_is_not_judged():
+    """Without bytes per token a model is listed as unknown, unless its weights alone are too large."""
+    report = fitting([entry("a/small", 8, cache=None), entry("a/large", 800, cache=None)])
+    assert (report.models, report.unknown, report.too_large) == ((), ("a/small",), 1)
+
+
+def test_a_context_that_is_too_long_for_the_model():
+    """A model of 32,768 tokens is not offered for 40,000."""
+    report = fitting([entry("a/8", 8)], context_tokens=40_000)
+    assert (report.fitting, report.too_short) == (0, 1)
+
+
+def test_newest_year_first_then_the_largest():
+    """A model of the last year comes before a larger one that is two years older."""
+    old = datetime.date(2024, 5, 1)
+    report = fitting([entry("a/old", 30, released=old), entry("a/small", 4), entry("a/new", 14)])
+    assert [one.id for one in report.models] == ["a/new", "a/small", "a/old"]
+
+
+def test_a_mixture_is_fast_by_its_active_parameters():
+    """30 B with 3 B active read a tenth of what dense 30 B read, so their ceiling is about ten times as high."""
+    sparse = entry("a/sparse", 30, active=3, cache=0, routed_experts=128, experts_per_token=8)
+    dense = entry("a/dense", 30, cache=0)
+    report = fitting([sparse, dense], on="rtx-4090", sort="speed")
+    assert [one.id for one in report.models] == ["a/sparse", "a/dense"]
+    fast, slow = (one.fit.speed.decode.ceiling_tokens_per_second for one in report.models)
+    assert fast / slow == pytest.approx(10, rel=0.01)
+
+
+def test_at_a_batch_every_expert_is_read():
+    """128 sequences touch nearly all of 128 experts: the mixture reads nearly what the dense model reads."""
+    sparse = entry("a/sparse", 30, active=3, cache=0, routed_experts=128, experts_per_token=8)
+    dense = entry("a/dense", 30, cache=0)
+    report = fitting([sparse, dense], on="h100", sequences=128, sort="speed", formats=[weight_format("bf16")])
+    fast, slow = (one.fit.speed.decode.weights_bytes_per_step for one in report.models)
+    assert fast / slow == pytest.approx(1, rel=0.01)
+
+
+def test_a_repository_of_packed_weights_is_left_to_its_original():
+    """Where the catalog has the model itself, its FP8 twin is not a second model; alone it stays."""
+    twin = entry("a/8-FP8", 8)
+    assert [one.id for one in fitting([entry("a/8", 8), twin]).models] == ["a/8"]
+    assert [one.id for one in fitting([twin]).models] == ["a/8-FP8"]
+
+
+def test_formats_go_from_wide_to_narrow():
+    """Each format of the table is narrower than the one before it."""
+    bits = [width.bits for width in weight_formats()]
+    assert bits == sorted(set(bits), reverse=True)
+
+
+def test_on_the_catalog_itself(sizer):
+    """Every model shown fits, none takes another task, and all are judged one way or another."""
+    report = sizer("fit", "--on", "rtx-4090", "--context", "16k", "--limit", "0", "--json").json["report"]
+    assert len(report["models"]) == report["fitting"] > 50
+    assert {one["fit"]["fits"] for one in report["models"]} <= {"yes", "tight"}
+    for one in report["models"]:
+        assert one["weights_bytes"] < report["available_bytes"]
+    tasks = {model.id: model.task for model in load_catalog()}
+    assert {tasks[one["id"]] for one in report["models"]} <= {"chat", "completion"}
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_it_stays_within_the_screen(sizer, monkeypatch, width):
+    """No line is wider than the screen."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = sizer("fit", "--on", "rtx-4090").out.splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--on", "rtx-4090", "--sort", "fast"], "usage.choice"),
+        (["--on", "rtx-4090", "--format", "q2"], "usage.choice"),
+        (["--on", "abacus"], "usage.device"),
+        ([], "usage.arguments"),
+    ],
+)
+def test_bad_input_is_named(sizer, arguments, code):
+    """What is not understood is named, with what would be."""
+    outcome = sizer("fit", *arguments, "--json")
+    assert (outcome.code, outcome.json["error"]["code"]) == (2, code)
