@@ -17,7 +17,9 @@ from sizer.decision.policy import CheckReport
 from sizer.decision.recommend import Recommendation
 from sizer.inspection import Inspection, Inspections
 from sizer.routing.calibration.report import CalibrationReport
+from sizer.routing.exports.report import ConfigCheck, ExportReport
 from sizer.routing.simulate import RouteReport
+from sizer.routing.traffic.report import ScoreReport, SqlReport
 
 __all__ = ["REPORTS"]
 
@@ -34,6 +36,8 @@ REPORTS: dict[str, Any] = {
     "evidence": EvidenceReport,
     "cases": CasesReport,
     "check": CheckReport,
-    "route": RouteReport,
+    "route": RouteReport | SqlReport,
     "route calibrate": CalibrationReport,
+    "route score": ScoreReport,
+    "route export": ExportReport | ConfigCheck,
 }

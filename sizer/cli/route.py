@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sizer.cli.options import Json, command_app
-from sizer.cli.output import emit, progress
+from sizer.cli.output import emit, note, progress
 from sizer.errors import UsageError
 from sizer.routing.extras import require_numpy
 from sizer.routing.request import RouteRequest, build_scenario
@@ -40,7 +40,7 @@ def route(
     at: str = _option("--at", "The day for which prices are taken. [today]", "DATE"),
     small_verbosity: str = _option("--small-verbosity", "Its output tokens over --tokens. [1]", "FACTOR"),
     large_verbosity: str = _option("--large-verbosity", "Its output tokens over --tokens. [1]", "FACTOR"),
-    router: str = _option("--router", "perfect, text, length or random. [text]", "NAME"),
+    router: str = _option("--router", "perfect, text, length, random, or a saved one. [text]", "NAME"),
     false_hard: str = _option("--false-hard", "Your router: share of easy requests sent up.", "SHARE"),
     false_easy: str = _option("--false-easy", "Your router: share of hard requests sent down.", "SHARE"),
     large_share: str = _option("--large-share", "Send this share up. [as many as are hard]", "SHARE"),
@@ -215,3 +215,71 @@ def _emit_gated(command: str, report: Any, module: str, view_name: str, results:
     emit(command, report, view, as_json=as_json, ok=not failed)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def score(
+    prompts: Annotated[str, typer.Argument(help="A log, CSV, JSONL or lines of text; - for stdin.")] = "-",
+    router: str = _option("--router", "A router saved by `sizer route calibrate --save`.", "FILE"),
+    threshold: str = _option("--threshold", "Send up what scores at least this. [the saved one]", "SCORE"),
+    max_strong: str = _option("--max-strong", "Send up this share of these prompts.", "SHARE"),
+    as_json: Json = False,
+) -> None:
+    """Apply a saved router: a score and a model for every prompt, one a line."""
+    from sizer import units
+    from sizer.render.views.traffic import score_line, score_view
+    from sizer.routing.traffic.scoring import read_prompts, score_prompts
+
+    if not router:
+        raise UsageError("--router is missing", code="usage.arguments", hint="add --router router.json")
+    if threshold and max_strong:
+        raise UsageError("--threshold and --max-strong exclude each other", code="usage.arguments", hint="give one")
+    report = score_prompts(
+        Path(router),
+        read_prompts(prompts),
+        threshold=_score(threshold) if threshold else None,
+        most_large=units.parse_share(max_strong, name="--max-strong") if max_strong else None,
+    )
+    emit("route score", report, score_view, as_json=as_json)
+    note(score_line(report))
+
+
+def _score(text: str) -> float:
+    """A score, which may be below zero."""
+    from sizer import units
+
+    size = units.parse_number(text.removeprefix("-"), name="--threshold")
+    return -size if text.startswith("-") else size
+
+
+@app.command()
+def export(
+    router: Annotated[str, typer.Argument(help="A router saved by `sizer route calibrate --save`.")] = "",
+    to: str = _option("--to", "litellm, vllm-sr or memo.", "TARGET"),
+    small: str = _option("--small", "The small model's name on the other side. [the labels']", "NAME"),
+    large: str = _option("--large", "The large model's name there.", "NAME"),
+    log: str = _option("--log", "LiteLLM's log with routing scores, for its boundaries.", "LOG"),
+    labels: str = _option("--labels", "The labels, for vLLM-SR's example prompts.", "FILE"),
+    output: str = _option("--output", "Write it here. [stdout]", "FILE"),
+    check: str = _option("--check", "Check a LiteLLM configuration instead.", "FILE"),
+    as_json: Json = False,
+) -> None:
+    """Write the calibrated split as another router's configuration, or as a memo."""
+    from sizer.render.views.traffic import check_view, export_view
+    from sizer.routing.exports.export import export_router
+    from sizer.routing.exports.litellm import check_file
+
+    if check:
+        emit("route export", check_file(Path(check)), check_view, as_json=as_json)
+        return
+    if not router or not to:
+        raise UsageError(
+            "a saved router and --to are needed", code="usage.arguments",
+            hint="sizer route export router.json --to litellm",
+        )  # fmt: skip
+    report = export_router(
+        Path(router), to, small=small, large=large, log=log, labels=Path(labels) if labels else None, output=output
+    )
+    emit("route export", report, export_view, as_json=as_json)
+    for line in report.notes:
+        note(f"note: {line}")

@@ -16,7 +16,7 @@ from sizer.routing import prices
 from sizer.routing.economics import Api, Cascade, Errors, Outcome, SelfHosted
 from sizer.routing.latency import parse_latency
 from sizer.routing.prices import Price, Quote
-from sizer.routing.routers import Router, custom_router, find_router
+from sizer.routing.routers import Router, calibrated_router, custom_router, find_router
 from sizer.routing.simulate import DistilPlan, Model, Scenario
 from sizer.routing.workload import Assumption, Basis, Workload, parse_requests, parse_tokens
 
@@ -301,6 +301,8 @@ def _router(request: RouteRequest, record: _Record) -> Router:
                 hint="leave out either --router or --false-hard and --false-easy",
             )  # fmt: skip
         router = custom_router(*(units.parse_share(text, name="--false-hard/--false-easy") for text in rates))
+    elif request.router.endswith(".json"):
+        router = calibrated_router(Path(request.router))
     else:
         router = find_router(request.router or "text")
     cost, wait = router.usd_per_request, router.latency_seconds
@@ -316,7 +318,7 @@ def _router(request: RouteRequest, record: _Record) -> Router:
 
 
 def _router_basis(router: Router) -> Basis:
-    return "measured" if router.is_measured else "declared"
+    return "measured" if router.is_measured or router.name == "calibrated" else "declared"
 
 
 def _operating_point(request: RouteRequest, router: Router, hard_share: float, outcome: Outcome) -> Errors:
@@ -330,7 +332,7 @@ def _operating_point(request: RouteRequest, router: Router, hard_share: float, o
         return router.at_quality(quality, hard_share, outcome)
     if request.large_share:
         return router.at_share(units.parse_share(request.large_share, name="--large-share"), hard_share)
-    if router.name in ("custom", "perfect"):
+    if router.name in ("custom", "calibrated", "perfect"):
         return router.points[1]
     return router.at_share(hard_share, hard_share)
 

@@ -9,12 +9,21 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from pathlib import Path
 
 from sizer.errors import UsageError
 from sizer.routing.economics import Errors, Outcome, delivered_quality, large_share
 from sizer.tables import load_table
 
-__all__ = ["Router", "custom_router", "find_router", "measured_routers", "perfect_router", "random_router"]
+__all__ = [
+    "Router",
+    "calibrated_router",
+    "custom_router",
+    "find_router",
+    "measured_routers",
+    "perfect_router",
+    "random_router",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +130,29 @@ def custom_router(false_hard: float, false_easy: float) -> Router:
     )
 
 
+def calibrated_router(path: Path) -> Router:
+    """The router that `sizer route calibrate --save` wrote, at its operating point. Raises UsageError."""
+    from sizer.routing.calibration.text_router import load_router
+
+    router, facts = load_router(path)
+    try:
+        point = Errors(false_hard=float(facts["false_hard"]), false_easy=float(facts["false_easy"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"`{path}` has no error rates", code="usage.router", because=f"{type(error).__name__}: {error}",
+            hint="save it again with `sizer route calibrate --save`",
+        ) from error  # fmt: skip
+    text = measured_routers()["text"]
+    return Router(
+        name="calibrated",
+        title=f"your router, measured on {router.trained_on:,} labels",
+        source=f"{path.name}: {facts.get('chosen_by', 'its operating point')}",
+        points=_curve([point]),
+        usd_per_request=text.usd_per_request,
+        latency_seconds=text.latency_seconds,
+    )
+
+
 def find_router(name: str) -> Router:
     """The router that `--router NAME` names. Raises UsageError where there is none."""
     known = {"perfect": perfect_router, "random": random_router}
@@ -131,7 +163,7 @@ def find_router(name: str) -> Router:
         raise UsageError(
             f"--router: no router is called `{name}`",
             code="usage.router",
-            because=f"known are perfect, random, {', '.join(measured)}",
+            because=f"known are perfect, random, {', '.join(measured)}, and files that calibrate saved (*.json)",
             hint="take one of those, or give your own rates with --false-hard and --false-easy",
         )
     return measured[name]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.text import Text
 
 from sizer import units
 from sizer.render.terminal import bar, heading, is_unicode, key_values, table
 from sizer.render.text import safe
+from sizer.routing.exports.report import ConfigCheck, ExportReport
 from sizer.routing.traffic.report import ScoreReport, SqlReport, TrafficReport
 
-__all__ = ["score_view", "sql_view", "traffic_section"]
+__all__ = ["check_view", "export_view", "score_line", "score_view", "sql_view", "traffic_section"]
 
 _MOST_MODELS = 12
 
@@ -119,9 +119,19 @@ def _what_if(traffic: TrafficReport, unicode: bool) -> object:
     )
 
 
-def score_note(report: ScoreReport) -> Text:
+def score_line(report: ScoreReport) -> str:
     """The summary of a scoring, for stderr."""
-    return Text(
+    return (
         f"{report.prompts:,} prompts, {units.format_percent(report.large_share)} to {safe(report.large)} "
         f"(score >= {report.threshold:.4f}, {report.threshold_from}); {report.without_text:,} rows without text"
     )
+
+
+def export_view(report: ExportReport, console: Console) -> None:
+    """The file's text, so that it can be redirected; or where it was written."""
+    console.file.write(f"written to {safe(report.written)}\n" if report.written else report.text)
+
+
+def check_view(report: ConfigCheck, console: Console) -> None:
+    """One line: it passed."""
+    console.file.write(f"{safe(report.file)}: {', '.join(map(safe, report.routers))} right\n")
