@@ -5,18 +5,20 @@ no aliases, merge keys or tags, no repeated or unknown keys, capped size and dep
 names file, line and column. Users' files go through the pure-Python loader on purpose: libyaml's C loader
 crashes the process on deeply nested input. Shipped tables are known, so libyaml reads them where PyYAML
 has it (1,150 lines: 0.03 s against 0.23 s); `tests/contract/test_tables.py` holds them to the strict reading.
-What was read is kept as JSON in the cache folder, by the table's time and size, as Python keeps byte code
+What was read is kept as JSON in the cache folder, by the table's size and checksum, as Python keeps byte code
 (seven tables, 240 kB: 0.01 s against 0.13 s, and PyYAML is not even imported); where the folder cannot be written,
 nothing is kept.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import json
 import os
 import threading
+import zlib
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -46,30 +48,26 @@ def load_table(name: str, kind: type[T]) -> T:
 
     Raises InternalError where the table is broken: it is ours.
     """
-    path = data_path(name)
-    compiled = _compiled_path(path)
     try:
-        return msgspec.json.decode(compiled.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError):
-        pass
-    try:
-        value = _load_shipped(path)
+        raw = data_path(name).read_bytes()
+        compiled = _compiled_path(Path(name).stem, raw)
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            return msgspec.json.decode(compiled.read_bytes(), type=kind)
+        value = _parse_shipped(raw, name)
         table = convert(value, kind, where=f"data/{name}")
         _keep_compiled(compiled, value)
         return table
+    except OSError as error:
+        raise InternalError(f"the shipped table {name} cannot be read: {error}", code="internal.table") from error
     except UsageError as error:
         raise InternalError(f"the shipped table {name} is broken: {error}", code="internal.table") from error
 
 
-def _compiled_path(path: Path) -> Path:
-    """Where the JSON of a shipped table is kept; the name holds the file's time and size."""
+def _compiled_path(stem: str, raw: bytes) -> Path:
+    """Where the JSON of a shipped table is kept; the name holds its content's size and checksum."""
     home = os.environ.get("HF_HOME") or os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "huggingface")
     assets = Path(os.path.expanduser(os.environ.get("HF_ASSETS_CACHE") or os.path.join(home, "assets")))
-    try:
-        found = path.stat()
-    except OSError:
-        return assets / "sizer" / "tables" / "missing.json"
-    return assets / "sizer" / "tables" / f"{path.stem}-{found.st_mtime_ns:x}-{found.st_size:x}.json"
+    return assets / "sizer" / "tables" / f"{stem}-{len(raw):x}-{zlib.crc32(raw):08x}.json"
 
 
 def _keep_compiled(path: Path, value: Any) -> None:
@@ -86,14 +84,14 @@ def _keep_compiled(path: Path, value: Any) -> None:
         pass
 
 
-def _load_shipped(path: Path) -> Any:
+def _parse_shipped(raw: bytes, name: str) -> Any:
     """The plain value of a table of ours, by libyaml where it is there. Raises UsageError."""
     import yaml
 
     try:
-        return yaml.load(path.read_bytes(), Loader=_loaders()[1])
-    except (OSError, yaml.YAMLError) as error:
-        raise _refuse(path.name, str(error)) from error
+        return yaml.load(raw, Loader=_loaders()[1])
+    except yaml.YAMLError as error:
+        raise _refuse(name, str(error)) from error
 
 
 def load_yaml(path: Path) -> Any:
