@@ -6,6 +6,7 @@ A class is a word for a count. It decides nothing: what fits is a matter of byte
 from __future__ import annotations
 
 import datetime
+import functools
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -48,6 +49,7 @@ class _Table:
     classes: tuple[SizeClass, ...]
 
 
+@functools.cache
 def size_classes() -> tuple[SizeClass, ...]:
     """The classes, smallest first."""
     table: _Table = load_table("size_classes.yaml", _Table)
