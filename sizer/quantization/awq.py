@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sizer.quantization.dtypes import BITS
+from sizer.quantization.dtypes import BITS, FLOATS
 from sizer.quantization.format import Format, Module, Weight, group_words
 from sizer.quantization.solve import bits_of_row
 
@@ -83,8 +83,8 @@ class AwqGemvFast(Format):
 
     def read(self, module: Module) -> Iterator[Weight]:
         """Weights in 16-bit containers, four outputs a row."""
-        carrier, scales = module.tensors.get("qweight"), module.tensors.get("scales")
-        if carrier is None or scales is None or carrier.dtype != "I16":
+        carrier, zeros, scales = (module.tensors.get(leaf) for leaf in ("qweight", "qzeros", "scales"))
+        if carrier is None or zeros is None or scales is None or carrier.dtype != "I16" or zeros.dtype not in FLOATS:
             return
         if len(carrier.shape) != 2 or len(scales.shape) != 2 or carrier.shape[0] * 4 != scales.shape[1]:
             return

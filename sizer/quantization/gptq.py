@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sizer.quantization.dtypes import BITS
+from sizer.quantization.dtypes import BITS, INTEGERS
 from sizer.quantization.format import Format, Kind, Module, Row, Weight, group_words
 from sizer.quantization.solve import bits_of_row, solve_row
 
@@ -28,9 +28,11 @@ class Gptq(Format):
         carrier, scales = module.tensors.get("qweight"), module.tensors.get("scales")
         if carrier is None or scales is None or min(len(carrier.shape), len(scales.shape)) < 2:
             return
-        container = BITS.get(carrier.dtype, 0)
-        outputs = scales.shape[-1]
-        if carrier.shape[-1] != outputs or container < 8 or carrier.dtype.startswith(("F", "B")):
+        zeros = module.tensors.get("qzeros")
+        if carrier.dtype not in INTEGERS or (zeros is not None and zeros.dtype not in INTEGERS):
+            return
+        container, outputs = BITS[carrier.dtype], scales.shape[-1]
+        if carrier.shape[-1] != outputs:
             return
         row = self._solve(module, carrier.shape[-2], container, scales)
         if row is None:

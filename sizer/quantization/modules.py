@@ -23,7 +23,7 @@ _PARAMETER_STATE = frozenset(
     {"absmax", "quant_map", "nested_absmax", "nested_quant_map", "_data", "_scale", "_shift", "_zeropoint"}
 )
 # Parents that are a parameter, not a module: their leaves belong one level further up.
-_PARAMETER_PARENTS = frozenset({"weight", "centroids", "res_centroids", "outlier_centroids"})
+_PARAMETER_PARENTS = frozenset({"weight", "centroids", "res_centroids", "outlier_centroids", "meta"})
 _UNUSUAL_PARENTS = (*_PARAMETER_PARENTS, ".quant_state", "._data")
 
 Numbers = tuple[int, ...]

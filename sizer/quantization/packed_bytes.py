@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sizer.quantization.format import Format, Kind, Module, Weight
+from sizer.quantization.format import Format, Kind, Module, Row, Weight, group_words
 from sizer.quantization.scaled import find_scaled, state_of
+from sizer.quantization.solve import NOT_DECLARED, solve_row
 
 __all__ = ["PackedBytes"]
 
@@ -24,7 +25,8 @@ class _Reading(NamedTuple):
 class PackedBytes(Format):
     """`weight` U8 with `weight_scale`: ModelOpt packs pairs of outputs ([out / 2, in], scale [out, in / group]),
     BitNet four outputs ([out / 4, in], one scale), Gemma two or four inputs ([out, in / 2], scale [out, 1];
-    its embeddings are `embedding_quantized` with `embedding_scale`).
+    its embeddings are `embedding_quantized` with `embedding_scale`). W4AFP8 keeps pairs of inputs in I8 [out, in / 2]
+    with a scale [out, in / group].
 
     Rows of the scale show packed outputs. Otherwise the reading holds whose two sides occur elsewhere in the model,
     or the declared bits. Sources: NVIDIA/Model-Optimizer, modelopt/torch/export/quant_utils.py,
@@ -49,15 +51,17 @@ def _decode(
 ) -> Iterator[Weight]:
     if len(kind.shape) < 2:
         return
-    fitting = list(_readings(module, kind, scale))
-    if kind.dtype == "I8" and fitting != [_Reading(-2, 2)] and leaf == parameter:
+    if len(scale.shape) == len(kind.shape) and scale.shape[:-1] == kind.shape[:-1] and scale.shape[-1] > 1:
+        yield from _decode_groups(module, leaf, parameter, kind, scale, state)
         return
-    if not fitting:
+    fitting = list(_readings(module, kind, scale))
+    if not fitting or (kind.dtype == "I8" and fitting != [_Reading(-2, 2)] and leaf == parameter):
         return
     axis, values = fitting[0]
     shape = list(kind.shape)
     shape[axis] *= values
-    why = "" if len(fitting) == 1 else "its bits are not declared and several fit its shape"
+    why = "" if len(fitting) == 1 else NOT_DECLARED
+    candidates = tuple((8 // reading.values, None) for reading in fitting)
     yield Weight(
         leaf=parameter,
         shape=tuple(shape),
@@ -65,8 +69,36 @@ def _decode(
         bits=8 // values,
         uses=(leaf, *state),
         is_exact=not why,
+        row=Row(shape[-1], 8 // values, None, why, is_declared=bool(module.schemes), candidates=candidates),
         why=why,
     )
+
+
+def _decode_groups(
+    module: Module, leaf: str, parameter: str, kind: Kind, scale: Kind, state: tuple[str, ...]
+) -> Iterator[Weight]:
+    """Rows with a scale for each group of inputs: mostly 8 bits in signed bytes, 4 bits in unsigned ones."""
+    row = solve_row(
+        kind.shape[-1],
+        scale.shape[-1],
+        schemes=module.schemes,
+        widths=module.widths,
+        usual_groups=(128, 64, 32, 256, 16),
+        usual_bits=(8, 4, 2) if kind.dtype == "I8" else (4, 8, 2),
+        container=8,
+    )
+    if row is not None:
+        yield Weight(
+            leaf=parameter,
+            shape=(*kind.shape[:-1], row.width),
+            storage=f"INT{row.bits}",
+            scheme=f"INT{row.bits}, {group_words(row.group_size)}",
+            bits=row.bits,
+            uses=(leaf, *state),
+            is_exact=not row.why_inexact,
+            row=row,
+            why=row.why_inexact,
+        )
 
 
 def _readings(module: Module, kind: Kind, scale: Kind) -> Iterator[_Reading]:
@@ -76,19 +108,18 @@ def _readings(module: Module, kind: Kind, scale: Kind) -> Iterator[_Reading]:
     if scale_rows == rows * 2:
         yield _Reading(-2, 2)
         return
-    declared = {8 // scheme.bits for scheme in module.schemes if scheme.bits in (2, 4, 8)}
     if module.method == "bitnet":
         yield _Reading(-2, 4)
         return
-    possible = [_Reading(-1, values) for values in (1, 2, 4)]
-    if scale_rows != rows:
-        possible += [_Reading(-2, values) for values in (2, 4)]
+    declared = {8 // scheme.bits for scheme in module.schemes if scheme.bits in (2, 4, 8)}
+    possible = [_Reading(-1, values) for values in (1, 2, 4)] if scale_rows == rows else [_Reading(-2, 4)]
+    if scale_rows != rows and 1 in declared:
+        possible.append(_Reading(-1, 1))
+    preferred = [reading for reading in possible if reading.values in declared]
     known = [
         reading
         for reading in possible
         if (rows * reading.values if reading.axis == -2 else rows) in module.widths
         and (columns * reading.values if reading.axis == -1 else columns) in module.widths
     ]
-    preferred = [reading for reading in known or possible if reading.values in declared]
-    if known or preferred:
-        yield from preferred or known
+    yield from preferred or known

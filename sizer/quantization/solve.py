@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sizer.quantization.format import Row, Scheme
 
-__all__ = ["bits_of_row", "solve_row", "trim_padding"]
+__all__ = ["NOT_DECLARED", "USUAL_BITS", "bits_of_row", "solve_row", "trim_padding"]
 
-_USUAL_BITS = (4, 8, 2, 3, 6, 5, 7, 1)
+NOT_DECLARED = "its bits are not declared and several fit its shape"
+USUAL_BITS = (4, 8, 2, 3, 6, 5, 7, 1)
 _GROUPS = (8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -22,10 +23,10 @@ def bits_of_row(words: int, values: int, container: int) -> int | None:
 
     Two packings are in use: dense (32 values in `bits` words) and whole values per word (10 of 3 bits in 32).
     """
-    for bits in _USUAL_BITS:
+    for bits in USUAL_BITS:
         if words == -(-values * bits // container):
             return bits
-    for bits in _USUAL_BITS:
+    for bits in USUAL_BITS:
         if bits < container and words == -(-values // (container // bits)):
             return bits
     return None
@@ -39,7 +40,7 @@ def solve_row(
     widths: frozenset[int],
     usual_groups: Sequence[int],
     container: int = 32,
-    usual_bits: Sequence[int] = _USUAL_BITS,
+    usual_bits: Sequence[int] = USUAL_BITS,
 ) -> Row | None:
     """The likeliest reading of a packed row, or None if no usual one fits."""
     if words <= 0 or groups <= 0:
@@ -47,7 +48,7 @@ def solve_row(
     usual = list(_readings(words, groups, container, usual_bits, usual_groups))
     declared = [
         row
-        for scheme in schemes
+        for scheme in sorted(schemes, key=lambda scheme: not scheme.group_size)  # those that say more come first
         if scheme.bits is not None
         and (row := _read_declared(words, groups, scheme.bits, scheme.group_size, container, widths))
     ]
@@ -61,7 +62,7 @@ def solve_row(
     chosen = (known or usual)[0]._replace(candidates=tuple((row.bits, row.group_size) for row in possible))
     if known and {row.width for row in possible} == {chosen.width}:
         return chosen
-    return chosen._replace(why_inexact="its bits are not declared and several fit its shape")
+    return chosen._replace(why_inexact=NOT_DECLARED)
 
 
 def _read_declared(

@@ -18,6 +18,7 @@ from sizer.quantization.formats import FORMATS, PLAIN
 from sizer.quantization.interface import LogicalTensor, Unpacked
 from sizer.quantization.modules import group_modules
 from sizer.quantization.remarks import Pair, remarks, scheme_words
+from sizer.quantization.solve import NOT_DECLARED, USUAL_BITS
 from sizer.quantization.state import dropped_reason
 
 __all__ = ["unpack"]
@@ -46,7 +47,7 @@ def unpack(
     read = _read_all(modules, declared, widths)
     by_shape = _read_by_shape(modules, declared, widths)
     is_refuted = _is_refuted(read, by_shape, widths)
-    read = by_shape if is_refuted or not declared.schemes else read
+    read = by_shape if is_refuted or not (declared.schemes or declared.differs_by_name) else read
     pairs = [(module, weight) for module, weights in read for weight in weights]
     is_quantised = any(weight.bits is not None for _, weight in pairs) or bool(declared.method)
     dropped: dict[str, int] = {}
@@ -87,10 +88,19 @@ def _read_by_shape(modules: list[Module], declared: Declared, widths: frozenset[
         for weight in weights:
             for candidate in weight.row.candidates if weight.row else ():
                 votes[candidate] = votes.get(candidate, 0) + weight.stored_bytes(module) * len(module.indices)
-    winners = [candidate for candidate, count in votes.items() if count == max(votes.values())]
-    if len(winners) != 1:
+    if not votes:
         return read
-    return _read_all(modules, replace(bare, schemes=(Scheme(*winners[0]),)), widths)
+    winners = [candidate for candidate, count in votes.items() if count == max(votes.values())]
+    winner = min(winners, key=lambda candidate: (USUAL_BITS.index(candidate[0]), candidate[1] or 0))
+    read = _read_all(modules, replace(bare, schemes=(Scheme(*winner),)), widths)
+    return read if len(winners) == 1 else [(module, list(map(_in_doubt, weights))) for module, weights in read]
+
+
+def _in_doubt(weight: Weight) -> Weight:
+    """The weight, marked as not exact if its reading won a tie."""
+    if weight.row is None or not weight.row.is_declared:
+        return weight
+    return replace(weight, is_exact=False, why=NOT_DECLARED)
 
 
 def _is_refuted(read: list[Reading], by_shape: list[Reading], widths: frozenset[int]) -> bool:

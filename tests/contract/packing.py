@@ -240,6 +240,20 @@ def hqq(bits: int, group: int, *, axis: int = 1) -> Packer:
     return pack
 
 
+def sinq(name: str, shape: tuple[int, ...]) -> Packed:
+    """Packed along the outputs; what is no tensor lies in a file beside the index."""
+    at = _base(name)
+    yield tensor(f"{at}.W_q", "U8", shape[0] // 2, shape[1])
+    yield tensor(f"{at}.meta.scale", "F16", shape[0], shape[1] // 64, 1)
+    yield tensor(f"{at}.meta.zero", "F16", shape[0], shape[1] // 64, 1)
+    yield tensor(f"{at}.meta.scale2", "F16", shape[1])
+
+
+def w4afp8(name: str, shape: tuple[int, ...]) -> Packed:
+    yield tensor(name, "I8", shape[0], shape[1] // 2)
+    yield tensor(f"{_base(name)}.weight_scale_inv", "BF16", shape[0], shape[1] // 128)
+
+
 def aqlm(books: int, bits: int, group: int) -> Packer:
     def pack(name: str, shape: tuple[int, ...]) -> Packed:
         at = _base(name)
@@ -485,6 +499,15 @@ def _q(method: str, **keys: Any) -> dict[str, Any]:
     return {"quantization_config": {"quant_method": method, **keys}}
 
 
+def _vptq() -> dict[str, Any]:
+    layers = {
+        name.removesuffix(".weight"): {"in_features": shape[1], "out_features": shape[0], "vector_lens": [-1, 8]}
+        for name, shape in model().items()
+        if is_linear(name)
+    }
+    return _q("vptq", config_for_layers=layers)
+
+
 def _mlx(bits: int, group: int, **keys: Any) -> dict[str, Any]:
     return {"quantization": {"bits": bits, "group_size": group, **keys}}
 
@@ -585,7 +608,7 @@ MLX = [
 VECTORS = [
     _case("aqlm-2x8", aqlm(2, 8, 8), 2, "AQLM 2-bit", _q("aqlm")),
     _case("aqlm-1x16", aqlm(1, 16, 8), 2, "AQLM 2-bit", _q("aqlm")),
-    _case("vptq-8", vptq(8), 2, "VPTQ", _q("vptq"), shapes=model(hidden=256, inner=640)),
+    _case("vptq-8", vptq(8), 2, "VPTQ", _vptq(), needs_config=True),
     _case("quip", quip_sharp, 2, "QuIP# 2-bit", _q("quip")),
     _case("qtip", qtip, 2, "QTIP 2-bit"),
     _case("higgs-4bit", higgs(4), 4, "HIGGS 4-bit", _q("higgs", bits=4)),
@@ -617,6 +640,7 @@ HQQ = [
         for bits in (2, 3, 4, 8)
     ),
 ]
+SINQ = [_case("sinq", sinq, 4, "SINQ 4-bit", _q("sinq", nbits=4), has_shape=False, needs_config=True)]
 TORCHAO = [
     _case("torchao-float8", torchao("float8"), 8, "torchao FP8 (E4M3)", _q("torchao")),
     _case("torchao-int8", torchao("int8"), 8, "torchao INT8", _q("torchao")),
@@ -632,6 +656,7 @@ TORCHAO = [
 ]
 BYTES_AND_WORDS = [
     _case("modelopt-int4", modelopt_int4, 4, "INT4", _q("modelopt", quant_algo="W4A16_AWQ")),
+    _case("w4afp8", w4afp8, 4, "INT4", {"intermediate_size": 640}, needs_config=True),
     _case("bitnet", bitnet, 2, "INT2", _q("bitnet"), needs_config=True),
     _case("gemma-2bit", gemma(2), 2, "INT2", {**_q("gemma", num_bits=2), "d_ff": 640}, needs_config=True),
     _case("gemma-4bit", gemma(4), 4, "INT4", {**_q("gemma", num_bits=4), "d_ff": 640}, needs_config=True),
@@ -666,6 +691,7 @@ CASES = [
     *VECTORS,
     *EXLLAMA,
     *HQQ,
+    *SINQ,
     *TORCHAO,
     *BYTES_AND_WORDS,
     *GGML,

@@ -372,3 +372,19 @@ def test_a_module_of_numbered_leaves_keeps_them_apart() -> None:
     assert [(group.name, group.indices, group.total) for group in unpacked.tensors] == [
         ("mlp.wi_*", ((0,), (1,)), 8192)
     ]
+
+
+def test_a_new_width_is_not_bent_to_a_known_one() -> None:
+    """8 bits in groups of 32 without a configuration: inputs of 1,024 occur once, and 2,048 would fit as 4 bits."""
+    unpacked = run(
+        tensor("norm.weight", "BF16", 512),
+        tensor("q.weight", "U32", 2048, 128),
+        tensor("q.scales", "BF16", 2048, 16),
+        tensor("out.weight", "U32", 512, 256),
+        tensor("out.scales", "BF16", 512, 32),
+    )
+
+    assert by_name(unpacked)["q.weight"].shape == (2048, 512)
+    assert by_name(unpacked)["out.weight"].shape == (512, 1024)
+    assert not by_name(unpacked)["out.weight"].is_exact
+    assert [notice.code for notice in unpacked.notices] == ["quantization.inexact"]
