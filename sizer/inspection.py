@@ -5,9 +5,10 @@ Everything here is a pure function of a `Checkpoint`: no network, no clock.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 from sizer.anatomy.estimate import Estimate, estimate_from_bytes, estimate_from_config
@@ -334,15 +335,8 @@ def _storage(parts: Sequence[PartAnatomy]) -> tuple[Storage, ...]:
 
 
 def _stored_elements(parts: Sequence[PartAnatomy]) -> int:
-    total = 0
-    for p in parts:
-        for header in p.part.headers:
-            for tensor in header.tensors:
-                count = 1
-                for size in tensor.shape:
-                    count *= size
-                total += count
-    return total
+    shapes = Counter(tensor.shape for p in parts for header in p.part.headers for tensor in header.tensors)
+    return sum(prod(shape) * tensors for shape, tensors in shapes.items())
 
 
 def _warnings(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> tuple[Notice, ...]:

@@ -71,7 +71,7 @@ class Seen:
     """One request."""
 
     route: str
-    """`api`, `resolve`, `document`, `cdn` or `other`."""
+    """`api`, `tree` (the list of files that hf-mem asks for), `resolve`, `document`, `cdn` or `other`."""
     path: str
     """The file asked for, `""` for the repository."""
     range: str | None
@@ -205,6 +205,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if parts[:2] == ["api", "models"] and "revision" in parts:
             at = parts.index("revision")
             return "api", "/".join(parts[2:at]), parts[at + 1], ""
+        if parts[:2] == ["api", "models"] and "tree" in parts:
+            at = parts.index("tree")
+            return "tree", "/".join(parts[2:at]), parts[at + 1], ""
         if parts[:2] == ["api", "resolve-cache"]:
             return "document", "/".join(parts[3:5]), parts[5], "/".join(parts[6:])
         if parts[:1] == ["cdn"]:
@@ -229,6 +232,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if route == "api":
             self.reply(200, self.listing(repository))
+            return
+        if route == "tree":
+            entries = [
+                {"type": "file", "path": file["rfilename"], **file} for file in self.listing(repository)["siblings"]
+            ]
+            self.reply(200, entries)
             return
         content = repository.files.get(path)
         if content is None:
@@ -284,7 +293,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(length))
         self.end_headers()
 
-    def reply(self, status: int, body: bytes | dict[str, Any], headers: Mapping[str, str] | None = None) -> None:
+    def reply(
+        self, status: int, body: bytes | dict[str, Any] | list[Any], headers: Mapping[str, str] | None = None
+    ) -> None:
         """A whole answer."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         kind = "text/plain" if isinstance(body, bytes) else "application/json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from math import prod
 
@@ -29,11 +30,12 @@ def counts_of(anatomy: Anatomy, stored: Iterable[StoredTensor]) -> Counts:
     `stored` are the tensors that `anatomy` was made of, as the files hold them.
     """
     elements = size = scales = 0
-    for tensor in stored:
-        count = prod(tensor.shape)
+    alike = Counter((name.rpartition(".")[2], shape, size_bytes) for name, _, shape, size_bytes in stored)
+    for (leaf, shape, size_bytes), tensors in alike.items():
+        count = tensors * prod(shape)
         elements += count
-        size += tensor.size_bytes
-        scales += count if _is_companion(tensor.name) else 0
+        size += tensors * size_bytes
+        scales += count if _is_companion(leaf) else 0
     parts = {component.name: component.total_parameters for component in anatomy.components}
     head = parts.get("output_head", 0)
     kept = anatomy.total + anatomy.tied_copy_parameters + anatomy.buffers
@@ -59,9 +61,8 @@ def counts_of(anatomy: Anatomy, stored: Iterable[StoredTensor]) -> Counts:
     )
 
 
-def _is_companion(name: str) -> bool:
-    last = name.rpartition(".")[2]
-    return last in _COMPANIONS or last.endswith("_scales") or "bitsandbytes__" in name
+def _is_companion(leaf: str) -> bool:
+    return leaf in _COMPANIONS or leaf.endswith("_scales") or "bitsandbytes__" in leaf
 
 
 def _copies(anatomy: Anatomy) -> int:

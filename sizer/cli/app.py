@@ -7,6 +7,7 @@ imported when the command runs, so `sizer --help` loads neither the Hub client n
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import sys
@@ -93,6 +94,7 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that `sizer.errors` gives each kind of failure."""
     args = list(sys.argv[1:] if arguments is None else arguments)
+    gc.set_threshold(100_000)  # a checkpoint is 100,000 tuples; looking for cycles among them took 8 % of the time
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

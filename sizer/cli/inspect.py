@@ -15,10 +15,10 @@ from sizer.errors import SizerError, UsageError
 from sizer.units import parse_bytes
 
 if TYPE_CHECKING:
-    from sizer.api import ReadingSettings
     from sizer.inspection import Inspection
     from sizer.sizing.model import SizingSettings
     from sizer.sources.interface import Checkpoint
+    from sizer.sources.open import ReadingSettings
 
 app = command_app()
 
@@ -43,14 +43,16 @@ def inspect(
         Path | None, typer.Option(metavar="FILE", help="Write the headers as a bundle that inspects the same offline.")
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the header cache.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, max=3600, help="Seconds for everything together.")] = 60.0,
+    timeout: Annotated[
+        float, typer.Option(min=1, max=3600, help="Seconds for one file, with all its attempts.")
+    ] = 60.0,
     max_header_bytes: Annotated[str, typer.Option(help="Longest header of one file, up to 100MB.")] = "25MB",
 ) -> None:
     """Count total and active parameters of a model from its headers, and say what it takes to run.
 
     No weights are read. Without --on, the smallest places that hold the model are looked for.
     """
-    from sizer.api import ReadingSettings
+    from sizer.sources.open import ReadingSettings
 
     if save_headers is not None and len(references) > 1:
         raise UsageError(
@@ -73,10 +75,11 @@ def inspect(
 def _one(
     reference: str, settings: ReadingSettings, sizing: SizingSettings, as_json: bool, save_headers: Path | None
 ) -> None:
+    checkpoint = _read(reference, settings)
+
     from sizer.inspection import inspect_checkpoint
     from sizer.render.views import inspect as view
 
-    checkpoint = _read(reference, settings)
     report = inspect_checkpoint(checkpoint, sizing=sizing)
     if save_headers is not None:
         from sizer.sources.bundle import save_bundle
@@ -110,11 +113,19 @@ def _many(references: list[str], settings: ReadingSettings, sizing: SizingSettin
 
 
 def _read(reference: str, settings: ReadingSettings) -> Checkpoint:
-    from sizer.api import read
     from sizer.cli.progress import progress
+    from sizer.sources.open import read_checkpoint
 
     with progress(f"reading headers of {reference}") as update:
-        return read(reference, dataclasses.replace(settings, progress=update))
+        settings = dataclasses.replace(settings, progress=update, meanwhile=_prepare)
+        return read_checkpoint(reference, settings)
+
+
+def _prepare() -> None:
+    """Import what comes after reading, which takes about as long as the first headers do."""
+    import sizer.inspection
+    import sizer.render.terminal
+    import sizer.render.views.inspect  # noqa: F401
 
 
 def _incomplete_code(report: Inspection) -> int:

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 from sizer.errors import InvalidDataError, NotFoundError, SizerError, UnavailableError
 from sizer.sources.transfer import RETRY_AFTER
@@ -163,6 +162,8 @@ def _retry_after(headers: Mapping[str, str]) -> int | None:
     if value.isascii() and value.isdigit():
         return int(value[:9])
     if value:
+        from email.utils import parsedate_to_datetime  # rarely needed, slow to import
+
         try:
             wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
         except (ValueError, TypeError):

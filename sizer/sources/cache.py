@@ -51,8 +51,9 @@ class Cache:
             return None
 
     def store(self, checkpoint: Checkpoint, *, revision: str, path: str | None) -> Notice | None:
-        """Keep a checkpoint; a notice where that is not possible."""
-        if checkpoint.commit is None or not checkpoint.reading.complete:
+        """Keep a checkpoint that was read whole; a notice where that is not possible."""
+        is_whole = checkpoint.reading.complete and all(n.code != "reading.document" for n in checkpoint.notices)
+        if checkpoint.commit is None or not is_whole:
             return None
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from sizer.errors import InvalidDataError, NotFoundError, SizerError, UnavailableError, UsageError
 from sizer.headers.gguf import check_split, config_from_metadata
@@ -36,6 +38,7 @@ _QUANTIZATION_DOCUMENTS = (
     "quantization_config.json",
 )
 _NAMES_SHOWN = 3
+_DECODER = msgspec.json.Decoder()
 
 
 @dataclass(kw_only=True)
@@ -59,13 +62,16 @@ def load_checkpoint(
     path: str | None = None,
     progress: Progress | None = None,
     max_shards: int = MAX_SHARDS,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Checkpoint:
     """The checkpoint that `source` holds, or the one in its subfolder or file `path`.
+
+    `meanwhile` is called once, when the first headers are on their way.
 
     Raises NotFoundError, UnavailableError or InvalidDataError where nothing of it can be read, and
     UsageError for a `path` that is not there.
     """
-    return _Loader(source, reference, path or reference.path, progress, max_shards).load()
+    return _Loader(source, reference, path or reference.path, progress, max_shards).load(meanwhile)
 
 
 class _Loader:
@@ -79,10 +85,9 @@ class _Loader:
         self._listing: Listing = source.listing()
         self._paths = {file.path: file for file in self._listing.files}
         self._notices: list[Notice] = list(self._listing.notices)
-        self._is_complete = True
         self._root, self._sets = self._scope(check_path(path, path) if path else "")
 
-    def load(self) -> Checkpoint:
+    def load(self, meanwhile: Callable[[], None] | None) -> Checkpoint:
         """Choose, read, check, assemble."""
         drafts = self._pipeline() or self._modules() or self._single()
         if not drafts:
@@ -90,6 +95,8 @@ class _Loader:
         adapter = drafts[0].weights.is_adapter
         for draft in drafts:
             self._start(draft)
+        if meanwhile is not None:
+            meanwhile()
         for draft in drafts:
             self._read_documents(draft)
         self._check_count(drafts)
@@ -243,8 +250,9 @@ class _Loader:
             if not draft.files or not draft.weights.is_complete:
                 raise
             if isinstance(error, UnavailableError):
-                self._is_complete = False
-            self._notice("index.unusable", f"`{path}` was ignored: {error.because or error.what}.")
+                self._notice("reading.document", f"`{path}` was not read: {_first_words(error)}.")
+            else:
+                self._notice("index.unusable", f"`{path}` was ignored: {error.because or error.what}.")
             return
         draft.weight_map = index["weight_map"]
         if isinstance(metadata := index.get("metadata"), dict):
@@ -362,6 +370,8 @@ class _Loader:
         self._notices += check_split(headers)
 
     def _compare_index(self, names: set[str], draft: _Draft) -> None:
+        if draft.weight_map.keys() == names:
+            return
         ghosts = draft.weight_map.keys() - names
         if ghosts and not draft.missing:
             self._notice(
@@ -406,8 +416,7 @@ class _Loader:
         try:
             return self._needed_document(path)
         except UnavailableError as error:
-            self._is_complete = False
-            self._notice("reading.incomplete", f"`{path}` was not read: {_first_words(error)}.")
+            self._notice("reading.document", f"`{path}` was not read: {_first_words(error)}.")
             return None
 
     def _needed_document(self, path: str) -> Any:
@@ -455,7 +464,7 @@ class _Loader:
 
     def _assemble(self, kind: str, parts: tuple[Part, ...], others: tuple[str, ...], base: str | None) -> Checkpoint:
         reading = self._source.reading()
-        if not self._is_complete or (any(part.unread for part in parts) and kind != "bin"):
+        if any(part.unread for part in parts) and kind != "bin":
             reading = dataclasses.replace(reading, complete=False)
         return Checkpoint(
             reference=self._reference.text,
@@ -477,7 +486,7 @@ class _Loader:
 def parse_document(raw: bytes, path: str) -> Any:
     """JSON as Python values; NaN becomes None. Raises InvalidDataError where it is not JSON or too deep."""
     try:
-        value = json.loads(raw, parse_constant=_constant, parse_int=_integer)
+        value = _parse(raw)
     except RecursionError as error:
         raise _no_json(path, "it is nested too deeply") from error
     except ValueError as error:
@@ -485,6 +494,14 @@ def parse_document(raw: bytes, path: str) -> Any:
     if _is_deeper(value, MAX_DEPTH):
         raise _no_json(path, f"it is nested deeper than {MAX_DEPTH} levels")
     return value
+
+
+def _parse(raw: bytes) -> Any:
+    """msgspec takes a third of the time on an index of 90,000 names; json knows NaN, infinity and other encodings."""
+    try:
+        return _DECODER.decode(raw)
+    except msgspec.MsgspecError:
+        return json.loads(raw, parse_constant=_constant, parse_int=_integer)
 
 
 def _constant(name: str) -> float | None:

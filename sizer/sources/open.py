@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,8 @@ class ReadingSettings:
     max_header_bytes: int = MAX_HEADER_BYTES
     max_shards: int = MAX_SHARDS
     progress: Progress | None = None
+    meanwhile: Callable[[], None] | None = None
+    """Called while the first headers are on their way: time for what will be needed afterwards."""
 
 
 def read_checkpoint(text: str, settings: ReadingSettings | None = None) -> Checkpoint:
@@ -90,7 +93,12 @@ def open_source(reference: Reference, settings: ReadingSettings | None = None, *
 
 def _load(source: Source, reference: Reference, settings: ReadingSettings) -> Checkpoint:
     return load_checkpoint(
-        source, reference, path=settings.path, progress=settings.progress, max_shards=settings.max_shards
+        source,
+        reference,
+        path=settings.path,
+        progress=settings.progress,
+        max_shards=settings.max_shards,
+        meanwhile=settings.meanwhile,
     )
 
 

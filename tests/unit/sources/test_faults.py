@@ -531,12 +531,13 @@ def test_one_shard_fails(hub: Hub, load: Any) -> None:
 
 
 def test_config_does_not_come(hub: Hub, load: Any) -> None:
-    """A config.json that does not come leaves the count, and the answer incomplete."""
+    """A config.json that does not come is a notice; the headers are complete without it."""
     hub.fail(status(503), route="resolve", path="config.json")
     checkpoint = load()
     assert checkpoint.parts[0].config is None
     assert len(checkpoint.parts[0].headers) == 1
-    assert not checkpoint.reading.complete
+    assert checkpoint.reading.complete
+    assert [notice.code for notice in checkpoint.notices] == ["reading.document"]
 
 
 def test_index_does_not_come(hub: Hub, load: Any) -> None:
@@ -544,7 +545,7 @@ def test_index_does_not_come(hub: Hub, load: Any) -> None:
     hub.fail(status(503), route="resolve", path="model.safetensors.index.json")
     checkpoint = load(two())
     assert len(checkpoint.parts[0].headers) == 2
-    assert not checkpoint.reading.complete
+    assert [notice.code for notice in checkpoint.notices] == ["reading.document"]
 
 
 def test_document_gone(hub: Hub, load: Any) -> None:

@@ -112,6 +112,21 @@ def test_incomplete_is_not_cached(hub: Hub) -> None:
     assert entries() == []
 
 
+def test_without_config_is_not_cached(hub: Hub) -> None:
+    """A checkpoint whose config.json did not come is not kept, so that the next run asks again."""
+    hub.fail(status(403), route="resolve", path="config.json")
+    read_checkpoint("org/model", ReadingSettings(timeout_seconds=1))
+    assert entries() != []
+    hub.add("org/other", {"config.json": {}, "model.safetensors": ONE})
+    hub.faults.clear()
+    hub.fail(status(503), route="resolve", path="config.json")
+    before = len(entries())
+    assert [n.code for n in read_checkpoint("org/other", ReadingSettings(timeout_seconds=1)).notices] == [
+        "reading.document"
+    ]
+    assert len(entries()) == before
+
+
 def test_offline_from_cache(hub: Hub) -> None:
     """Offline a branch is answered from what was read last, and the answer says so; nothing is sent."""
     first = read_checkpoint("org/model")
