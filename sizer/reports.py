@@ -20,6 +20,7 @@ from sizer.routing.calibration.report import CalibrationReport
 from sizer.routing.exports.report import ConfigCheck, ExportReport
 from sizer.routing.simulate import RouteReport
 from sizer.routing.traffic.report import ScoreReport, SqlReport
+from sizer.sizing.token_path import TokenPath
 
 __all__ = ["REPORTS"]
 
@@ -31,6 +32,7 @@ REPORTS: dict[str, Any] = {
     "catalog verify": Verification,
     "catalog add": CatalogDetail,
     "fit": FitList,
+    "moe": TokenPath,
     "landscape": Landscape,
     "recommend": Recommendation,
     "evidence": EvidenceReport,

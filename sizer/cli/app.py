@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("inspect", "Total and active parameters of a model, from its headers"),
     "catalog": ("catalog", "Well-known models: total and active parameters, with sources"),
     "fit": ("fit", "Which models of the catalog fit a place"),
+    "moe": ("moe", "One token's way through a model: what is read, what stays asleep"),
     "landscape": ("landscape", "Every model from active to total parameters, on one axis"),
     "route": ("route", "What routing between a small and a large model costs and saves"),
     "recommend": ("recommend", "Go small, go big or route: nine answers and the models that fit"),
