@@ -23,19 +23,7 @@ from sizer.decision.stability import Flip, NextQuestion, Stability, find_flips, 
 from sizer.decision.verdict import Rule, Verdict, cited_answers, decide, rule_table, sheet_of
 from sizer.notices import Notice
 
-__all__ = ["GivenAnswer", "Reason", "Recommendation", "recommend"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GivenAnswer:
-    """One of the nine answers."""
-
-    question: str
-    answer: Answer
-    says: str
-    """The answer in words; `""` where it is open."""
-    from_number: StandIn | None
-    """The number that decided it, if one did."""
+__all__ = ["Reason", "Recommendation", "recommend"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +53,10 @@ class Recommendation:
     feasible: bool
     """Whether a model is left for every leg."""
     rule: str
-    answers: tuple[GivenAnswer, ...]
+    answers: dict[str, Answer]
+    """All nine, by question: a file of `--answers`."""
+    stand_ins: dict[str, StandIn]
+    """Question to the number that answered it."""
     numbers: dict[str, float]
     domain: str
     tally: Tally
@@ -116,7 +107,8 @@ def recommend(
         summary=_summary(rule, sizes, split),
         feasible=not conflicts,
         rule=rule.id,
-        answers=tuple(_given_answer(name, answer, signals) for name, answer in signals.answers.items()),
+        answers=signals.answers,
+        stand_ins=signals.stand_ins,
         numbers=dict(given.numbers),
         domain=given.domain,
         tally=signals.tally,
@@ -142,11 +134,6 @@ def _largest(limits: Limits) -> int | None:
     if limits.memory_bytes is None:
         return None
     return largest_parameters(limits.memory_bytes, bits=limits.bits, on_device=limits.on_device)
-
-
-def _given_answer(name: str, answer: Answer, signals: Signals) -> GivenAnswer:
-    says = "" if answer == "unknown" else question(name).meaning(answer).says
-    return GivenAnswer(question=name, answer=answer, says=says, from_number=signals.stand_ins.get(name))
 
 
 _Pool = list[tuple[Subject, Leg]]

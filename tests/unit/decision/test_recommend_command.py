@@ -33,7 +33,7 @@ def test_json_has_the_promised_keys(sizer):
     )
     assert set(promised.split()) <= set(report)
     assert report["verdict"] == "small"
-    assert [answer["question"] for answer in report["answers"]] == [entry.id for entry in questions()]
+    assert list(report["answers"]) == [entry.id for entry in questions()]
 
 
 def test_every_question_and_number_has_its_flag(sizer):
@@ -57,12 +57,20 @@ def test_flags_files_and_words_give_the_same_bytes(sizer, tmp_path):
     assert len(outputs) == 1
 
 
+def test_the_answers_of_a_report_are_a_file_of_answers(sizer, tmp_path):
+    """`answers` of the JSON, saved as they are, give the same verdict."""
+    report = sizer("recommend", *NARROW, "--edge", "unknown", "--json").json["report"]
+    path = tmp_path / "again.json"
+    path.write_text(json.dumps(report["answers"]))
+    assert sizer("recommend", "--answers", path, "--json").json["report"] == report
+
+
 def test_flags_win_over_the_file(sizer, tmp_path):
     """A flag overrules the same answer of the file, the rest of the file stays."""
     path = tmp_path / "a.yaml"
     path.write_text("well_defined: yes\ndiverse: no\n")
     report = sizer("recommend", "--answers", path, "--diverse", "yes", "--json").json["report"]
-    answers = {answer["question"]: answer["answer"] for answer in report["answers"]}
+    answers = report["answers"]
     assert (answers["well_defined"], answers["diverse"]) == ("yes", "yes")
 
 
