@@ -30,6 +30,9 @@ __all__ = ["convert", "data_path", "load_table", "load_yaml", "parse_yaml"]
 
 T = TypeVar("T")
 
+_CONVERTING = threading.Lock()
+"""msgspec 0.22 crashes the process where two threads meet the same dataclass for the first time."""
+
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 20
 _KEPT = 3  # tables of other versions that stay in the cache
@@ -51,7 +54,7 @@ def load_table(name: str, kind: type[T]) -> T:
     try:
         raw = data_path(name).read_bytes()
         compiled = _compiled_path(Path(name).stem, raw)
-        with contextlib.suppress(OSError, msgspec.DecodeError):
+        with contextlib.suppress(OSError, msgspec.DecodeError), _CONVERTING:
             return msgspec.json.decode(compiled.read_bytes(), type=kind)
         value = _parse_shipped(raw, name)
         table = convert(value, kind, where=f"data/{name}")
@@ -144,10 +147,6 @@ def convert(value: Any, kind: type[T], *, where: str) -> T:
             return msgspec.convert(value, kind, strict=True)
         except msgspec.ValidationError as error:
             raise _refuse(where, str(error)) from error
-
-
-_CONVERTING = threading.Lock()
-"""msgspec 0.22 crashes the process where two threads convert to the same dataclass for the first time."""
 
 
 @functools.cache
