@@ -11,7 +11,7 @@ import typer
 from sizer.cli.options import Json, Offline, command_app
 from sizer.cli.output import emit, note
 from sizer.cli.sizing import CacheDtype, Context, On, Sequences, sizing_settings
-from sizer.errors import SizerError, UsageError
+from sizer.errors import InvalidDataError, SizerError, UnavailableError, UsageError
 from sizer.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -86,9 +86,10 @@ def _one(
 
         save_bundle(checkpoint, save_headers)
         note(f"wrote {save_headers}")
-    emit("inspect", report, view.show, as_json=as_json, ok=report.reading.complete)
-    if not report.reading.complete:
-        raise typer.Exit(_incomplete_code(report))
+    error = None if report.reading.complete else _incomplete(report)
+    emit("inspect", report, view.show, as_json=as_json, error=error)
+    if error is not None:
+        raise typer.Exit(error.exit_code)
 
 
 def _many(references: list[str], settings: ReadingSettings, sizing: SizingSettings, as_json: bool) -> None:
@@ -105,7 +106,7 @@ def _many(references: list[str], settings: ReadingSettings, sizing: SizingSettin
             code = code or error.exit_code
             failures.append(Failure(reference=reference, code=error.code, message=str(error), hint=error.hint))
             continue
-        code = code or (0 if report.reading.complete else _incomplete_code(report))
+        code = code or (0 if report.reading.complete else _incomplete(report).exit_code)
         models.append(report)
     reports = Inspections(models=tuple(models), failures=tuple(failures))
     emit("inspect", reports, view.show_many, as_json=as_json, ok=code == 0)
@@ -128,7 +129,11 @@ def _prepare() -> None:
     import sizer.render.views.inspect  # noqa: F401
 
 
-def _incomplete_code(report: Inspection) -> int:
-    """4 where trying again may help, 5 where the repository itself is broken."""
-    is_broken = any(notice.code.startswith(("header.", "index.")) for notice in report.warnings)
-    return 5 if is_broken else 4
+def _incomplete(report: Inspection) -> SizerError:
+    """What to say of a report that lacks files: trying again may help, or the repository itself is broken."""
+    missing = next((notice for notice in report.warnings if notice.code == "reading.incomplete"), None)
+    what = missing.message if missing else "not every file could be read"
+    if report.reading.retryable:
+        return UnavailableError(what, code="reading.unavailable", hint="try again")
+    hint = "the warnings say which file breaks which rule: tell its author, or try another revision"
+    return InvalidDataError(what, code="reading.damaged", hint=hint)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sizer.errors import UsageError
+from sizer.errors import SizerError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,12 +24,16 @@ def emit(
     *,
     as_json: bool,
     ok: bool = True,
+    error: SizerError | None = None,
 ) -> None:
-    """Print the report: the envelope with `--json`, else `view(report, console)`."""
+    """Print the report: the envelope with `--json`, else `view(report, console)`.
+
+    `error` is why the report is not whole: the envelope says so beside it.
+    """
     if as_json:
         from sizer.render import json
 
-        sys.stdout.write(json.encode(json.success(command, report, ok=ok)))
+        sys.stdout.write(json.encode(json.success(command, report, ok=ok, error=error)))
     else:
         from sizer.render.terminal import console
 

@@ -20,8 +20,10 @@ def encode(document: Any) -> str:
     return msgspec.json.format(_ENCODER.encode(document), indent=2).decode() + "\n"
 
 
-def success(command: str, report: Any, *, ok: bool = True) -> dict[str, Any]:
-    """The envelope of a report. `ok` is false where a gate failed: the report says which."""
+def success(command: str, report: Any, *, ok: bool = True, error: SizerError | None = None) -> dict[str, Any]:
+    """The envelope of a report. `ok` is false where a gate failed (the report says which), or with an error."""
+    if error is not None:
+        return {**failure(command, error), "report": report}
     return {"schema_version": SCHEMA_VERSION, "command": command, "ok": ok, "report": report}
 
 

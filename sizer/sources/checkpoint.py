@@ -85,6 +85,7 @@ class _Loader:
         self._listing: Listing = source.listing()
         self._paths = {file.path: file for file in self._listing.files}
         self._notices: list[Notice] = list(self._listing.notices)
+        self._is_retryable = True
         self._root, self._sets = self._scope(check_path(path, path) if path else "")
 
     def load(self, meanwhile: Callable[[], None] | None) -> Checkpoint:
@@ -280,6 +281,7 @@ class _Loader:
                 "index.missing_shard", f"`{path}` names {_quoted(absent)}, which the repository does not have."
             )
             draft.missing = [FileEntry(path=shard) for shard in absent]
+            self._is_retryable = False
         if not draft.files or not draft.weights.is_complete:
             draft.files = present
             return
@@ -325,6 +327,7 @@ class _Loader:
             for file, result in pairs:
                 if isinstance(result, Exception):
                     code = result.code if isinstance(result, SizerError) else "reading.incomplete"
+                    self._is_retryable &= isinstance(result, UnavailableError)
                     self._notice(code, f"`{file.path}` was not read: {_first_words(result)}.")
             headers = self._unique([result for result in own if isinstance(result, Header)], draft)
             if draft.weights.suffix == "gguf":
@@ -465,7 +468,7 @@ class _Loader:
     def _assemble(self, kind: str, parts: tuple[Part, ...], others: tuple[str, ...], base: str | None) -> Checkpoint:
         reading = self._source.reading()
         if any(part.unread for part in parts) and kind != "bin":
-            reading = dataclasses.replace(reading, complete=False)
+            reading = dataclasses.replace(reading, complete=False, retryable=self._is_retryable)
         return Checkpoint(
             reference=self._reference.text,
             repository=self._listing.repository,

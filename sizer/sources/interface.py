@@ -68,6 +68,8 @@ class Reading:
     """Weight files whose headers were read."""
     complete: bool = True
     """Whether every header that had to be read was read."""
+    retryable: bool = False
+    """Whether trying again may read what is missing: no file of it is broken or absent."""
     verified_by: str | None = None
     """The reference reader that accepted every header."""
 

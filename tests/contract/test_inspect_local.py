@@ -124,7 +124,7 @@ def test_a_broken_shard_keeps_the_rest(sizer: Any, tmp_path: Path) -> None:
     (tmp_path / "model-00001-of-00002.safetensors").write_bytes(safetensors(GOOD, 8))
     (tmp_path / "model-00002-of-00002.safetensors").write_bytes(safetensors(GOOD, 7))
     outcome = sizer("inspect", str(tmp_path), "--json")
-    assert outcome.code == 5
+    assert (outcome.code, outcome.json["error"]["code"]) == (5, "reading.damaged")
     report = outcome.json["report"]
     assert (report["total_parameters"], report["stored_elements"]) == (None, 2)
     assert report["reading"]["complete"] is False

@@ -216,6 +216,20 @@ def test_one_bad_shard() -> None:
     assert "not JSON" in incomplete.message
 
 
+@pytest.mark.parametrize(
+    ("files", "is_retryable"),
+    [
+        pytest.param({TWO: UnavailableError("down", code="hub.unavailable")}, True, id="the network"),
+        pytest.param({TWO: InvalidDataError("bad", code="header.json")}, False, id="a broken shard"),
+        pytest.param({}, False, id="an absent shard"),
+    ],
+)
+def test_what_trying_again_may_help(files: dict[str, Any], is_retryable: bool) -> None:
+    """A shard that did not come may come; one that is broken or absent will not, whatever the index gets wrong."""
+    checkpoint = load({INDEX: weight_map(a=ONE, ghost=ONE, b=TWO), ONE: "a", **files})
+    assert (checkpoint.reading.complete, checkpoint.reading.retryable) == (False, is_retryable)
+
+
 def test_nothing_readable() -> None:
     """Where no header can be read, the first error is the answer."""
     down = UnavailableError("the Hub cannot answer", code="hub.unavailable")

@@ -530,6 +530,20 @@ def test_one_shard_fails(hub: Hub, load: Any) -> None:
     assert "hub.unavailable" in [notice.code for notice in checkpoint.notices]
 
 
+def test_one_shard_fails_beside_a_remark(hub: Hub, sizer: Any) -> None:
+    """A remark on the index does not make a network failure final: exit 4, with the report beside the error."""
+    files = two()
+    files["model.safetensors.index.json"] = index({"00001": "model-00001-of-00002.safetensors",
+        "ghost": "model-00001-of-00002.safetensors", "00002": "model-00002-of-00002.safetensors"})  # fmt: skip
+    hub.add("org/model", files)
+    hub.fail(status(503), route="cdn", path="model-00002-of-00002.safetensors")
+    outcome = sizer("inspect", "org/model", "--no-cache", "--timeout", "2", "--json")
+    assert "index.ghost_tensor" in [notice["code"] for notice in outcome.json["report"]["warnings"]]
+    error = outcome.json["error"]
+    assert (outcome.code, error["exit_code"], error["code"], error["retryable"]) == (4, 4, "reading.unavailable", True)
+    assert outcome.json["ok"] is False
+
+
 def test_config_does_not_come(hub: Hub, load: Any) -> None:
     """A config.json that does not come is a notice; the headers are complete without it."""
     hub.fail(status(503), route="resolve", path="config.json")
