@@ -11,10 +11,12 @@ from sizer.catalog.fitting import FitList
 from sizer.catalog.landscape import Landscape
 from sizer.catalog.listing import CatalogDetail, CatalogList
 from sizer.catalog.verify import Verification
+from sizer.comparison import Comparison
 from sizer.decision.cases import CasesReport
 from sizer.decision.evidence import EvidenceReport
 from sizer.decision.policy import CheckReport
 from sizer.decision.recommend import Recommendation
+from sizer.difference import Difference
 from sizer.inspection import Inspection, Inspections
 from sizer.routing.calibration.report import CalibrationReport
 from sizer.routing.exports.report import ConfigCheck, ExportReport
@@ -31,6 +33,8 @@ REPORTS: dict[str, Any] = {
     "catalog show": CatalogDetail,
     "catalog verify": Verification,
     "catalog add": CatalogDetail,
+    "compare": Comparison,
+    "diff": Difference,
     "fit": FitList,
     "moe": TokenPath,
     "landscape": Landscape,

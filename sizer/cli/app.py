@@ -28,6 +28,8 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("inspect", "Total and active parameters of a model, from its headers"),
     "catalog": ("catalog", "Well-known models: total and active parameters, with sources"),
+    "compare": ("compare", "Models side by side, differences marked, with ratios"),
+    "diff": ("diff", "What changed between two revisions, tensors grouped by name"),
     "fit": ("fit", "Which models of the catalog fit a place"),
     "moe": ("moe", "One token's way through a model: what is read, what stays asleep"),
     "landscape": ("landscape", "Every model from active to total parameters, on one axis"),

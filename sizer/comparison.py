@@ -1,0 +1,168 @@
+"""Models side by side: the same figures of each, which of them differ, and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sizer.catalog.models import CatalogEntry
+from sizer.inspection import Inspection
+from sizer.sizing.size_class import classify_pair, label
+
+__all__ = ["ComparedModel", "Comparison", "ComparisonRow", "Figures", "compare", "figures_of", "figures_of_entry"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedModel:
+    """One of the models."""
+
+    reference: str
+    repository: str
+    commit: str | None
+    known_from: str
+    """`headers`, or `catalog` where no headers could be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonRow:
+    """One figure of every model."""
+
+    key: str
+    unit: str
+    """`parameters`, `bytes`, `tokens`, `count`, `share`, `bits`, `tokens_per_second` or `text`."""
+    values: tuple[int | float | str | None, ...]
+    """One a model; null where it is not known."""
+    ratios: tuple[float | None, ...]
+    """Each value over the first; null for text and where one is not known."""
+    differs: bool
+    """Whether two known values are not the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The report of `sizer compare`."""
+
+    models: tuple[ComparedModel, ...]
+    context_tokens: int
+    """For the cache and the memory."""
+    sequences: int
+    rows: tuple[ComparisonRow, ...]
+    """Rows that no model has a value for are left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """The figures of one model, by key."""
+
+    model: ComparedModel
+    values: dict[str, Any]
+
+
+_Get = Callable[[Inspection], Any]
+_ROWS: tuple[tuple[str, str], ...] = (
+    ("total_parameters", "parameters"), ("active_parameters", "parameters"), ("active_share", "share"),
+    ("active_compute_parameters", "parameters"), ("class_by_active", "text"), ("class_by_total", "text"),
+    ("routed_experts", "count"), ("experts_per_token", "count"), ("shared_experts", "count"), ("moe_layers", "count"),
+    ("layers", "count"), ("attention_layers", "count"), ("keeps", "text"), ("longest_context_tokens", "tokens"),
+    ("kv_cache_bytes_per_token", "bytes"), ("kv_cache_bytes", "bytes"), ("state_bytes", "bytes"),
+    ("weights_bytes", "bytes"), ("weight_bits", "bits"), ("memory_bytes", "bytes"), ("model_type", "text"),
+    ("quantization", "text"), ("licence", "text"),
+)  # fmt: skip
+
+
+def compare(models: Sequence[Figures], *, context_tokens: int, sequences: int) -> Comparison:
+    """The models side by side; ratios are to the first."""
+    rows = [*_ROWS]
+    for model in models:
+        rows += [(key, _unit_of(key)) for key in model.values if key not in dict(rows)]
+    made = [_row(key, unit, [model.values.get(key) for model in models]) for key, unit in rows]
+    return Comparison(
+        models=tuple(model.model for model in models),
+        context_tokens=context_tokens,
+        sequences=sequences,
+        rows=tuple(row for row in made if any(value is not None for value in row.values)),
+    )
+
+
+def figures_of(report: Inspection) -> Figures:
+    """The figures of an inspected model, with one row a component and, where places were asked for, a place."""
+    total, active, memory, experts = report.total_parameters, report.active_parameters, report.memory, report.experts
+    is_mixture = experts is not None and experts.moe_layers > 0
+    values: dict[str, Any] = {
+        "total_parameters": total,
+        "active_parameters": active,
+        "active_share": active / total if active is not None and total else None,
+        "active_compute_parameters": report.active_compute_parameters,
+        "class_by_active": report.size_class.by_active and label(report.size_class.by_active),
+        "class_by_total": report.size_class.by_total and label(report.size_class.by_total),
+        "routed_experts": experts.routed_experts if experts and is_mixture else None,
+        "experts_per_token": experts.experts_per_token if experts and is_mixture else None,
+        "shared_experts": experts.shared_experts if experts and is_mixture else None,
+        "moe_layers": experts.moe_layers if experts and is_mixture else None,
+        "layers": memory.layer_count,
+        "attention_layers": memory.attention_layers,
+        "keeps": ", ".join(dict.fromkeys(row.kind.replace("_", " ") for row in memory.layers)) or None,
+        "longest_context_tokens": memory.longest_context_tokens,
+        "kv_cache_bytes_per_token": memory.kv_cache_bytes_per_token,
+        "kv_cache_bytes": memory.kv_cache_bytes,
+        "state_bytes": memory.state_bytes,
+        "weights_bytes": report.weights_bytes,
+        "weight_bits": report.weights_bytes * 8 / total if report.weights_bytes is not None and total else None,
+        "memory_bytes": memory.total_bytes[1] if memory.total_bytes else None,
+        "model_type": report.model_type,
+        "quantization": report.quantization or "none",
+    }
+    for fit in report.fit:
+        if fit.is_asked:
+            values[f"fits.{fit.on}"] = fit.fits
+            decode = fit.speed.decode if fit.speed else None
+            values[f"speed.{fit.on}"] = decode.ceiling_tokens_per_second if decode else None
+    values |= {f"part.{part.name}": part.total_parameters for part in report.components}
+    model = ComparedModel(
+        reference=report.reference, repository=report.repository, commit=report.commit, known_from="headers"
+    )
+    return Figures(model=model, values=values)
+
+
+def figures_of_entry(reference: str, entry: CatalogEntry, *, context_tokens: int, sequences: int) -> Figures:
+    """The figures that the catalog has."""
+    total, active, cache = entry.total_parameters, entry.active_parameters, entry.kv_cache_bytes_per_token
+    pair = classify_pair(active, total)
+    values = {
+        "total_parameters": total,
+        "active_parameters": active,
+        "active_share": min(1.0, active / total) if active is not None and total else None,
+        "class_by_active": pair.by_active and label(pair.by_active),
+        "class_by_total": pair.by_total and label(pair.by_total),
+        "routed_experts": entry.routed_experts,
+        "experts_per_token": entry.experts_per_token,
+        "longest_context_tokens": entry.context_tokens,
+        "kv_cache_bytes_per_token": cache,
+        "kv_cache_bytes": cache * context_tokens * sequences if cache is not None else None,
+        "licence": entry.licence,
+    }
+    model = ComparedModel(reference=reference, repository=entry.id, commit=None, known_from="catalog")
+    return Figures(model=model, values=values)
+
+
+def _row(key: str, unit: str, values: list[Any]) -> ComparisonRow:
+    known = [value for value in values if value is not None]
+    return ComparisonRow(
+        key=key,
+        unit=unit,
+        values=tuple(values),
+        ratios=tuple(_ratio(unit, values[0], value) for value in values),
+        differs=any(value != known[0] for value in known[1:]),
+    )
+
+
+def _ratio(unit: str, first: Any, value: Any) -> float | None:
+    if unit == "text" or not first or value is None:
+        return None
+    return float(value / first)
+
+
+def _unit_of(key: str) -> str:
+    kind = key.partition(".")[0]
+    return {"part": "parameters", "fits": "text", "speed": "tokens_per_second"}.get(kind, "text")
