@@ -257,12 +257,12 @@ class HubSource(Source):
 
     def _get(self, url: str, subject: Subject, limit: int, *, attempts: int, deadline: float) -> bytes:
         return self._transfer.retry(
-            lambda _: self._get_once(url, subject, limit, deadline), deadline=deadline, attempts=attempts
+            lambda attempt: self._get_once(url, subject, limit, deadline, attempt), deadline=deadline, attempts=attempts
         )
 
-    def _get_once(self, url: str, subject: Subject, limit: int, deadline: float) -> bytes:
+    def _get_once(self, url: str, subject: Subject, limit: int, deadline: float, attempt: int) -> bytes:
         transfer = self._transfer
-        with transfer.open(url, deadline=deadline) as response:
+        with transfer.open(url, deadline=deadline, attempt=attempt) as response:
             if response.status_code >= 400:
                 raise status_error(response.status_code, response.headers, transfer.note(response, deadline), subject)
             length = response.headers.get("content-length", "")

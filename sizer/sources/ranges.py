@@ -62,7 +62,7 @@ class RangeReader:
             if len(self.buffer) >= want:
                 return
             try:
-                self._read_range(want, needed, deadline)
+                self._read_range(want, needed, deadline, attempt)
             except (InvalidDataError, NotFoundError) as error:
                 # A signed address that ran out or a stale copy: once more by way of the repository.
                 if self._signed is None or not self._is_fresh or not error.code.startswith("hub."):
@@ -73,11 +73,13 @@ class RangeReader:
                 return
             first_bytes = 0
 
-    def _read_range(self, end: int, needed: Needed, deadline: float) -> None:
+    def _read_range(self, end: int, needed: Needed, deadline: float, attempt: int) -> None:
         """Ask for the bytes from where the buffer ends up to `end`, and take what comes of them."""
         begin = len(self.buffer)
         headers = {"range": f"bytes={begin}-{end - 1}"}
-        with self._transfer.open(self._signed or self._url, deadline=deadline, headers=headers) as response:
+        with self._transfer.open(
+            self._signed or self._url, deadline=deadline, headers=headers, attempt=attempt
+        ) as response:
             address = str(response.url)
             self._signed = address if address != self._url else None
             if response.status_code >= 400:

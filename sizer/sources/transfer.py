@@ -96,14 +96,18 @@ class Transfer:
         raise AssertionError("unreachable")
 
     @contextlib.contextmanager
-    def open(self, url: str, *, deadline: float, headers: Mapping[str, str] | None = None) -> Iterator[httpx2.Response]:
+    def open(
+        self, url: str, *, deadline: float, headers: Mapping[str, str] | None = None, attempt: int = 1
+    ) -> Iterator[httpx2.Response]:
         """The response after redirects, its body not yet read; `response.url` is where it came from.
+
+        Each read may take 10 s at the first attempt, 20 s at the second: a Hub that thinks long is no silent one.
 
         Raises UnavailableError, InvalidDataError (a redirect that is refused) or UsageError.
         """
         hops = 0
         while True:
-            with self._send(url, deadline, headers or {}) as response:
+            with self._send(url, deadline, headers or {}, READ_SECONDS * attempt) as response:
                 location = response.headers.get("location", "")
                 if response.status_code not in (301, 302, 303, 307, 308) or not location:
                     yield response
@@ -144,14 +148,16 @@ class Transfer:
     # -- one request
 
     @contextlib.contextmanager
-    def _send(self, url: str, deadline: float, extra: Mapping[str, str]) -> Iterator[httpx2.Response]:
+    def _send(
+        self, url: str, deadline: float, extra: Mapping[str, str], read_seconds: float
+    ) -> Iterator[httpx2.Response]:
         import httpx2
 
         self._pause(deadline)
         left = deadline - time.monotonic()
         if left <= 0:
             raise _too_slow(url)
-        timeout = httpx2.Timeout(min(READ_SECONDS, left), connect=min(CONNECT_SECONDS, left), pool=left)
+        timeout = httpx2.Timeout(min(read_seconds, left), connect=min(CONNECT_SECONDS, left), pool=left)
         own = self._headers if _origin(url) == self._origin else self._public_headers
         with self._lock:
             self.requests += 1
