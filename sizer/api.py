@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime
+from typing import TYPE_CHECKING
 
-from sizer.anatomy.attention import describe_attention
-from sizer.catalog.models import CatalogEntry
-from sizer.catalog.recount import entry_of, parse_task, recount_of
-from sizer.catalog.verify import Recount
-from sizer.errors import InvalidDataError
-from sizer.inspection import Inspection, examine, inspect_checkpoint
+from sizer.errors import InvalidDataError, NotFoundError
 from sizer.sizing.model import SizingSettings
-from sizer.sizing.token_path import TokenPath, follow_token
 from sizer.sources.interface import Checkpoint
 from sizer.sources.open import ReadingSettings, read_checkpoint
+
+# What comes after reading is imported when it is called: reading starts that much earlier.
+if TYPE_CHECKING:
+    from sizer.catalog.models import CatalogEntry
+    from sizer.catalog.verify import Recount
+    from sizer.inspection import Inspection
+    from sizer.sizing.token_path import TokenPath
 
 __all__ = ["ReadingSettings", "SizingSettings", "catalog_entry", "inspect", "read", "recount", "token_path"]
 
@@ -21,20 +23,40 @@ __all__ = ["ReadingSettings", "SizingSettings", "catalog_entry", "inspect", "rea
 def read(reference: str, settings: ReadingSettings | None = None) -> Checkpoint:
     """The checkpoint behind a reference: every header, no weights.
 
-    Raises UsageError, NotFoundError, UnavailableError or InvalidDataError.
+    Raises UsageError, NotFoundError (with ids of the catalog that are close), UnavailableError or
+    InvalidDataError.
     """
-    return read_checkpoint(reference, settings)
+    try:
+        return read_checkpoint(reference, settings)
+    except NotFoundError as error:
+        if error.code == "hub.not_found":
+            _suggest(error)
+        raise
+
+
+def _suggest(error: NotFoundError) -> None:
+    from sizer.catalog.models import closest
+
+    if close := closest(str(error.details.get("repository", ""))):
+        error.hint = f"did you mean `{close[0]}`? Else {error.hint}"
+        error.details["close_matches"] = close
 
 
 def inspect(
     reference: str, settings: ReadingSettings | None = None, sizing: SizingSettings | None = None
 ) -> Inspection:
     """The report of `sizer inspect` on one reference. Raises as `read` does."""
+    from sizer.inspection import inspect_checkpoint
+
     return inspect_checkpoint(read(reference, settings), sizing=sizing)
 
 
 def token_path(reference: str, settings: ReadingSettings | None = None) -> TokenPath:
     """The report of `sizer moe`. Raises as `read` does, and InvalidDataError where there is no model to follow."""
+    from sizer.anatomy.attention import describe_attention
+    from sizer.inspection import examine
+    from sizer.sizing.token_path import follow_token
+
     checkpoint = read(reference, settings)
     parts = examine(checkpoint)
     if len(parts) != 1 or checkpoint.format == "adapter":
@@ -50,6 +72,9 @@ def token_path(reference: str, settings: ReadingSettings | None = None) -> Token
 
 def recount(reference: str, settings: ReadingSettings | None = None) -> Recount:
     """What the headers behind a catalog entry give now. Raises as `read` does."""
+    from sizer.catalog.recount import recount_of
+    from sizer.inspection import examine, inspect_checkpoint
+
     checkpoint = read(reference, settings)
     parts = examine(checkpoint)
     return recount_of(inspect_checkpoint(checkpoint, parts), parts)
@@ -64,6 +89,9 @@ def catalog_entry(
     task: str = "",
 ) -> CatalogEntry:
     """A counted catalog entry for a repository. Raises as `read` does, and UsageError for an unknown task."""
+    from sizer.catalog.recount import entry_of, parse_task
+    from sizer.inspection import examine, inspect_checkpoint
+
     kind = parse_task(task) if task else None
     checkpoint = read(reference, settings)
     parts = examine(checkpoint)

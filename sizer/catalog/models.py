@@ -19,7 +19,7 @@ from typing import Literal
 from sizer.errors import InternalError, NotFoundError, UsageError
 from sizer.tables import convert, load_table, load_yaml
 
-__all__ = ["CATALOG", "Basis", "CatalogEntry", "Task", "check_table", "find", "load_catalog", "problems"]
+__all__ = ["CATALOG", "Basis", "CatalogEntry", "Task", "check_table", "closest", "find", "load_catalog", "problems"]
 
 Basis = Literal["counted", "declared"]
 Task = Literal["chat", "completion", "embedding", "encoder", "text-to-text", "speech-to-text"]
@@ -133,7 +133,7 @@ def find(name: str, entries: Sequence[CatalogEntry] | None = None) -> CatalogEnt
     named = [entry for entry in entries if _key(entry.name) == wanted]
     if len(named) == 1:
         return named[0]
-    close = [entry.id for entry in named] or _closest(wanted, entries)
+    close = [entry.id for entry in named] or closest(wanted, entries)
     raise NotFoundError(
         f"`{name}` is not in the catalog",
         code="catalog.unknown",
@@ -141,6 +141,16 @@ def find(name: str, entries: Sequence[CatalogEntry] | None = None) -> CatalogEnt
         hint=f"did you mean {_one_of(close)}?" if close else "`sizer catalog` lists all; `sizer inspect` counts any",
         details={"close_matches": close},
     )
+
+
+def closest(name: str, entries: Sequence[CatalogEntry] | None = None) -> list[str]:
+    """Ids of at most three entries whose id, or name where no organisation is given, is close to `name`."""
+    entries = load_catalog() if entries is None else entries
+    wanted = _key(name)
+    names = {_key(entry.name if "/" not in wanted else entry.id): entry.id for entry in entries}
+    close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.6)
+    inside = [key for key in names if wanted and wanted in key]
+    return [names[key] for key in dict.fromkeys([*close, *inside][:3])]
 
 
 def problems(entries: Iterable[CatalogEntry], *, is_sorted: bool = True) -> list[str]:
@@ -210,13 +220,6 @@ def _entry_problems(entry: CatalogEntry) -> list[str]:
         ),
     ]
     return [f"`{entry.id}`: {what}" for holds, what in rules if not holds]
-
-
-def _closest(wanted: str, entries: Sequence[CatalogEntry]) -> list[str]:
-    names = {_key(entry.name if "/" not in wanted else entry.id): entry.id for entry in entries}
-    close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.6)
-    inside = [key for key in names if wanted and wanted in key]
-    return [names[key] for key in dict.fromkeys([*close, *inside][:3])]
 
 
 def _one_of(names: Sequence[str]) -> str:

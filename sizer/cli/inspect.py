@@ -15,10 +15,10 @@ from sizer.errors import InvalidDataError, SizerError, UnavailableError, UsageEr
 from sizer.units import parse_bytes
 
 if TYPE_CHECKING:
+    from sizer.api import ReadingSettings
     from sizer.inspection import Inspection
     from sizer.sizing.model import SizingSettings
     from sizer.sources.interface import Checkpoint
-    from sizer.sources.open import ReadingSettings
 
 app = command_app()
 
@@ -52,7 +52,7 @@ def inspect(
 
     No weights are read. Without --on, the smallest places that hold the model are looked for.
     """
-    from sizer.sources.open import ReadingSettings
+    from sizer.api import ReadingSettings
 
     if save_headers is not None and len(references) > 1:
         raise UsageError(
@@ -114,12 +114,12 @@ def _many(references: list[str], settings: ReadingSettings, sizing: SizingSettin
 
 
 def _read(reference: str, settings: ReadingSettings) -> Checkpoint:
+    from sizer.api import read
     from sizer.cli.progress import progress
-    from sizer.sources.open import read_checkpoint
 
     with progress(f"reading headers of {reference}") as update:
         settings = dataclasses.replace(settings, progress=update, meanwhile=_prepare)
-        return read_checkpoint(reference, settings)
+        return read(reference, settings)
 
 
 def _prepare() -> None:

@@ -114,7 +114,7 @@ def page_error(subject: Subject) -> UnavailableError:
 
 def _gated(subject: Subject) -> NotFoundError:
     return NotFoundError(
-        f"{subject.name} is gated",
+        f"repository `{subject.repository}` is gated",
         code="hub.gated",
         because="its terms must be accepted first"
         + ("; the token that was sent has no access" if subject.has_token else ", and no token was sent"),

@@ -298,7 +298,7 @@ def test_interrupt(hub: Hub) -> None:
     _, stderr = process.communicate(timeout=10)
     assert time.monotonic() - started < 1
     assert stderr.rstrip().endswith("KeyboardInterrupt")
-    assert stderr.count("Traceback") == 1
+    assert "Exception in thread" not in stderr
 
 
 # -- bodies ----------------------------------------------------------------------------------------------
