@@ -349,7 +349,7 @@ def _warnings(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> tuple[Not
         if p.part.config is None and checkpoint.format == "safetensors":
             found.append(
                 Notice(
-                    code="config.missing", message="there is no config.json; what tensors are is read from their names"
+                    code="config.missing", message="without a config.json, what tensors are is read from their names"
                 )
             )
         if p.anatomy.tied_copy_parameters:

@@ -86,7 +86,7 @@ def _one(
 
         save_bundle(checkpoint, save_headers)
         note(f"wrote {save_headers}")
-    error = None if report.reading.complete else _incomplete(report)
+    error = _incomplete(report)
     emit("inspect", report, view.show, as_json=as_json, error=error)
     if error is not None:
         raise typer.Exit(error.exit_code)
@@ -98,19 +98,19 @@ def _many(references: list[str], settings: ReadingSettings, sizing: SizingSettin
 
     models: list[Inspection] = []
     failures: list[Failure] = []
-    code = 0
+    first: SizerError | None = None
     for reference in references:
         try:
             report = inspect_checkpoint(_read(reference, settings), sizing=sizing)
         except SizerError as error:
-            code = code or error.exit_code
+            first = first or error
             failures.append(Failure(reference=reference, code=error.code, message=str(error), hint=error.hint))
             continue
-        code = code or (0 if report.reading.complete else _incomplete(report).exit_code)
+        first = first or _incomplete(report)
         models.append(report)
     reports = Inspections(models=tuple(models), failures=tuple(failures))
-    emit("inspect", reports, view.show_many, as_json=as_json, ok=code == 0)
-    raise typer.Exit(code)
+    emit("inspect", reports, view.show_many, as_json=as_json, error=first)
+    raise typer.Exit(first.exit_code if first else 0)
 
 
 def _read(reference: str, settings: ReadingSettings) -> Checkpoint:
@@ -129,11 +129,14 @@ def _prepare() -> None:
     import sizer.render.views.inspect  # noqa: F401
 
 
-def _incomplete(report: Inspection) -> SizerError:
+def _incomplete(report: Inspection) -> SizerError | None:
     """What to say of a report that lacks files: trying again may help, or the repository itself is broken."""
-    missing = next((notice for notice in report.warnings if notice.code == "reading.incomplete"), None)
-    what = missing.message if missing else "not every file could be read"
-    if report.reading.retryable:
+    said = {notice.code: notice.message.rstrip(".") for notice in reversed(report.warnings)}
+    what = said.get("reading.incomplete") or said.get("reading.document")
+    if report.reading.complete and what is None:
+        return None
+    what = what or "not every file could be read"
+    if report.reading.complete or report.reading.retryable:
         return UnavailableError(what, code="reading.unavailable", hint="try again")
     hint = "the warnings say which file breaks which rule: tell its author, or try another revision"
     return InvalidDataError(what, code="reading.damaged", hint=hint)

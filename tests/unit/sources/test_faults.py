@@ -554,6 +554,23 @@ def test_config_does_not_come(hub: Hub, load: Any) -> None:
     assert [notice.code for notice in checkpoint.notices] == ["reading.document"]
 
 
+def test_without_config_the_answer_may_change(hub: Hub, sizer: Any) -> None:
+    """A config.json that does not come ends with 4: with it the head may turn out to be the table again."""
+    hub.add("org/model", {"model.safetensors": ONE, "config.json": {}})
+    hub.fail(status(503), route="resolve", path="config.json")
+    outcome = sizer("inspect", "org/model", "--no-cache", "--timeout", "2", "--json")
+    assert (outcome.code, outcome.json["error"]["code"]) == (4, "reading.unavailable")
+    assert outcome.json["report"]["reading"]["complete"] is True
+
+
+def test_several_of_which_one_fails(hub: Hub, sizer: Any) -> None:
+    """The failure of one of several is the error of the document, beside the report on the others."""
+    hub.add("org/model", {"model.safetensors": ONE, "config.json": {}})
+    outcome = sizer("inspect", "org/model", "org/none", "--no-cache", "--timeout", "2", "--json")
+    assert (outcome.code, outcome.json["ok"], outcome.json["error"]["code"]) == (3, False, "hub.not_found")
+    assert [model["reference"] for model in outcome.json["report"]["models"]] == ["org/model"]
+
+
 def test_index_does_not_come(hub: Hub, load: Any) -> None:
     """Numbered shards are counted without their index, where that does not come."""
     hub.fail(status(503), route="resolve", path="model.safetensors.index.json")
