@@ -71,7 +71,8 @@ class Seen:
     """One request."""
 
     route: str
-    """`api`, `tree` (the list of files that hf-mem asks for), `resolve`, `document`, `cdn` or `other`."""
+    """`api`, `tree` (the list of files that hf-mem asks for), `refs`,
+    `resolve`, `document`, `cdn` or `other`."""
     path: str
     """The file asked for, `""` for the repository."""
     range: str | None
@@ -205,6 +206,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if parts[:2] == ["api", "models"] and "revision" in parts:
             at = parts.index("revision")
             return "api", "/".join(parts[2:at]), parts[at + 1], ""
+        if parts[:2] == ["api", "models"] and parts[-1] == "refs":
+            return "refs", "/".join(parts[2:-1]), "main", ""
         if parts[:2] == ["api", "models"] and "tree" in parts:
             at = parts.index("tree")
             return "tree", "/".join(parts[2:at]), parts[at + 1], ""
@@ -232,6 +235,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if route == "api":
             self.reply(200, self.listing(repository))
+            return
+        if route == "refs":
+            self.reply(
+                200, {"branches": [{"name": "main"}, {"name": "fp16"}], "tags": [{"name": "v1"}], "converts": []}
+            )
             return
         if route == "tree":
             entries = [

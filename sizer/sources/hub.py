@@ -44,6 +44,8 @@ _MAX_FIRST_BYTES = 4_000_000
 _GGUF_STEP_BYTES = 65_536
 _STRIKES = 4
 _GRACE_SECONDS = 5.0
+_ASIDE_SECONDS = 5.0
+_NAMES_SHOWN = 8
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHARD = re.compile(r"(.+)-\d{1,6}-of-\d{1,6}\.safetensors")
 
@@ -160,6 +162,8 @@ class HubSource(Source):
             lambda: self._get(where, subject, MAX_LISTING_BYTES, attempts=self._attempts, deadline=self._deadline())
         )
         raw = self._wait([job])[0]
+        if isinstance(raw.error, NotFoundError) and raw.error.code == "hub.revision":
+            self._name_revisions(raw.error)
         if raw.error is not None:
             raise raw.error
         return _read_listing(raw.result or b"", self._asked, subject)
@@ -167,6 +171,20 @@ class HubSource(Source):
     def listing(self) -> Listing:
         """All files at the commit that the revision has now: one request."""
         return self._listing
+
+    def _name_revisions(self, error: NotFoundError) -> None:
+        """Add the branches and tags that there are, where the Hub says so quickly."""
+        where = f"{self._endpoint}/api/models/{quote(self._asked)}/refs"
+        deadline = time.monotonic() + min(_ASIDE_SECONDS, self._timeout_seconds)
+        job = _crew().start(
+            lambda: self._get(where, self._subject(None), MAX_DOCUMENT_BYTES, attempts=1, deadline=deadline)
+        )
+        raw = self._wait([job])[0].result
+        if names := _revision_names(raw or b""):
+            shown = ", ".join(f"`{name}`" for name in names[:_NAMES_SHOWN])
+            more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+            error.because = f"its branches and tags are {shown}{more}"
+            error.details["revisions"] = names
 
     def prefetch(self, documents: Sequence[str], files: Sequence[FileEntry]) -> None:
         """Start reading; the results are kept for the calls that ask for them."""
@@ -318,7 +336,7 @@ class HubSource(Source):
         def needed(buffer: bytearray, file_bytes: int | None) -> int:
             nonlocal fed
             is_whole = len(buffer) in (file_bytes, self._max_header_bytes)
-            if not found and (len(buffer) - fed >= _GGUF_STEP_BYTES or is_whole):
+            if not found and (len(buffer) - fed >= max(_GGUF_STEP_BYTES, fed // 8) or is_whole):
                 fed = len(buffer)
                 if header := parser.feed(bytes(buffer)):
                     found.append(header)
@@ -426,6 +444,15 @@ def _read_listing(raw: bytes, asked: str, subject: Subject) -> Listing:
         hub=_facts(answer),
         notices=notices,
     )
+
+
+def _revision_names(raw: bytes) -> list[str]:
+    try:
+        answer = json.loads(raw)
+    except (ValueError, RecursionError):
+        return []
+    refs = [ref for kind in ("branches", "tags") for ref in _list(_table(answer).get(kind))]
+    return [name for ref in refs if (name := _text(_table(ref).get("name"))) is not None]
 
 
 def _entry(item: object) -> FileEntry | None:

@@ -13,7 +13,7 @@ from sizer.sources.checkpoint import load_checkpoint
 from sizer.sources.hub import FIRST_BYTES, HubSource, endpoint
 from sizer.sources.interface import Checkpoint, HubFacts
 from tests.gguf_writer import Writer
-from tests.hub import Hub, Sparse, index, safetensors
+from tests.hub import Hub, Sparse, index, safetensors, status
 
 CONFIG: dict[str, Any] = {"model_type": "x", "architectures": ["X"]}
 ONE = safetensors({"a": ("F32", [2, 3]), "b": ("BF16", [5])}, {"format": "pt"})
@@ -171,8 +171,6 @@ def test_later_documents_use_the_redirect(hub: Hub, source: Any) -> None:
 
 def test_later_documents_where_that_does_not_work(hub: Hub, source: Any) -> None:
     """A Hub that does not know the shortened address is asked in the usual way."""
-    from tests.hub import status
-
     files = {"config.json": CONFIG, "hf_quant_config.json": {"q": 1}, "model.safetensors": ONE}
     hub.add("org/model", files)
     hub.fail(status(404), route="document", path="hf_quant_config.json", times=1)
@@ -239,12 +237,24 @@ def test_unknown_repository(hub: Hub, source: Any) -> None:
 
 
 def test_unknown_revision(hub: Hub, source: Any) -> None:
-    """A revision that is not there is named."""
+    """A revision that is not there is named, with those that are."""
     hub.add("org/model", {"model.safetensors": ONE})
     with pytest.raises(NotFoundError) as error:
         source("org/model", "v9").listing()
     assert error.value.code == "hub.revision"
     assert "`v9`" in error.value.what
+    assert error.value.because == "its branches and tags are `main`, `fp16`, `v1`"
+    assert error.value.details["revisions"] == ["main", "fp16", "v1"]
+
+
+@pytest.mark.parametrize("play", [status(404), status(200, b"[]"), status(200, {"branches": [1, {}], "tags": "x"})])
+def test_unknown_revision_where_no_list_is_given(hub: Hub, source: Any, play: Any) -> None:
+    """A mirror that does not list its revisions gives the error without them."""
+    hub.add("org/model", {"model.safetensors": ONE})
+    hub.fail(play, route="refs")
+    with pytest.raises(NotFoundError) as error:
+        source("org/model", "v9").listing()
+    assert (error.value.code, error.value.because) == ("hub.revision", "no branch, tag or commit has that name")
 
 
 @pytest.mark.parametrize("address", ["huggingface.co", "ftp://x", "https://", "https://x?y=1", "nonsense"])
