@@ -41,8 +41,16 @@ class Declared:
 
     @property
     def differs_by_name(self) -> bool:
-        """Whether modules of one kind may have different schemes."""
+        """Whether modules may have different schemes."""
         return bool(self.by_name or self.by_target)
+
+    @property
+    def differs_by_number(self) -> bool:
+        """Whether modules whose names differ in numbers only may have different schemes."""
+        return bool(self.by_name) or any(
+            any(mark.isdigit() for mark in target) if isinstance(target, str) else target.may_tell_numbers_apart
+            for target, _ in self.by_target
+        )
 
     def schemes_of(self, name: str) -> tuple[Scheme, ...]:
         """The schemes of one module, the likeliest first: its own, its group's, its class's, then all others.

@@ -42,7 +42,7 @@ class Kind(NamedTuple):
 
 
 class Scheme(NamedTuple):
-    """What a configuration declares for a module; None where it does not say."""
+    """How a module is packed, as a configuration declares it; None where it does not say."""
 
     bits: int | None = None
     group_size: int | None = None
@@ -51,6 +51,8 @@ class Scheme(NamedTuple):
     """A further name, where one is needed: `mxfp4`, `nvfp4`, `affine`, `float`, `int`."""
     shape: tuple[int, int] | None = None
     """[out, in], where the configuration gives it."""
+    is_inferred: bool = False
+    """Whether it is not declared, but follows from the shapes of most modules."""
 
 
 class Row(NamedTuple):

@@ -2,7 +2,8 @@ r"""Name patterns of configurations, matched in time linear in the name.
 
 A pattern from a repository is not handed to `re`: some make it take exponential time. Understood are literals,
 `.`, classes, `\d \w \s`, groups, `|`, `* + ? {m,n}` and `^ $`; a pattern with anything else (look-around,
-back-references) matches nothing. The method is Thompson's (CACM 11:6, 1968): follow all readings at once.
+back-references) or of too many places matches nothing. The method is Thompson's (CACM 11:6, 1968): follow all
+readings at once, and remember where each character led.
 """
 
 from __future__ import annotations
@@ -61,13 +62,21 @@ _Part = _Characters | _Anchor | _Sequence | _Choice | _Repeat
 class NamePattern:
     """A pattern over the names of modules."""
 
+    _accepting = -1
+
     def __init__(self, text: str) -> None:
         self._exits: list[list[int]] = [[]]
         """Places that follow each place without a character."""
         self._takes: dict[int, tuple[_Characters, int]] = {}
         """Places that follow after a character."""
         self._anchors: dict[int, tuple[_Anchor, int]] = {}
-        self._steps: dict[tuple[frozenset[int], str], frozenset[int]] = {}
+        self._states: dict[frozenset[int], int] = {}
+        self._places: list[frozenset[int]] = []
+        """The places of each state met so far."""
+        self._after: list[dict[str, int]] = []
+        """For each state, the state that a character leads to within a name."""
+        self.may_tell_numbers_apart = any(mark in string.digits + "{" for mark in text) or "\\d" in text
+        """Whether names that differ in their numbers only can match differently."""
         self.is_understood = True
         try:
             self._last = self._build(_Parser(text).parse(), 0)
@@ -76,26 +85,43 @@ class NamePattern:
 
     def matches(self, name: str) -> bool:
         """Whether the pattern matches from the start of the name on (as `re.match` does)."""
-        if not self.is_understood:
+        try:
+            return self.is_understood and self._matches(name)
+        except _NotUnderstoodError:
+            self.is_understood = False
             return False
-        places = self._closure({0}, at_start=True, at_end=not name)
-        for position, character in enumerate(name, start=1):
-            if self._last in places or not places:
-                return bool(places)
-            at_end = position == len(name)
-            key = (places, character)
-            following = None if at_end else self._steps.get(key)
+
+    def _matches(self, name: str) -> bool:
+        if not name:
+            return self._last in self._closure({0}, at_start=True, at_end=True)
+        state = self._state(self._closure({0}, at_start=True, at_end=False))
+        for character in name[:-1]:
+            if state == self._accepting:
+                return True
+            following = self._after[state].get(character)
             if following is None:
-                reached = {
-                    self._takes[place][1]
-                    for place in places
-                    if place in self._takes and self._takes[place][0].takes(character)
-                }
-                following = self._closure(reached, at_start=False, at_end=at_end)
-                if not at_end and len(self._steps) < _MOST_PLACES:
-                    self._steps[key] = following
-            places = following
-        return self._last in places
+                following = self._state(self._step(self._places[state], character, at_end=False))
+                self._after[state][character] = following
+            state = following
+        return state == self._accepting or self._last in self._step(self._places[state], name[-1], at_end=True)
+
+    def _state(self, places: frozenset[int]) -> int:
+        """The number of a set of places; all that accept are one, for a match from the start need not go on."""
+        if self._last in places:
+            return self._accepting
+        state = self._states.get(places)
+        if state is None:
+            if len(self._places) > _MOST_PLACES:
+                raise _NotUnderstoodError
+            state = self._states[places] = len(self._places)
+            self._places.append(places)
+            self._after.append({})
+        return state
+
+    def _step(self, places: frozenset[int], character: str, *, at_end: bool) -> frozenset[int]:
+        """The places after one more character."""
+        taken = [self._takes[place] for place in places if place in self._takes]
+        return self._closure({to for part, to in taken if part.takes(character)}, at_start=False, at_end=at_end)
 
     def _closure(self, places: set[int], *, at_start: bool, at_end: bool) -> frozenset[int]:
         """The places and all that follow without a character."""

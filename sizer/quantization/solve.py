@@ -46,15 +46,17 @@ def solve_row(
     if words <= 0 or groups <= 0:
         return None
     usual = list(_readings(words, groups, container, usual_bits, usual_groups))
-    declared = [
-        row
-        for scheme in sorted(schemes, key=lambda scheme: not scheme.group_size)  # those that say more come first
-        if scheme.bits is not None
-        and (row := _read_declared(words, groups, scheme.bits, scheme.group_size, container, widths))
-    ]
-    if declared:
-        chosen = next((row for row in declared if row.width in widths), declared[0])
-        return chosen._replace(is_declared=any(row.width != chosen.width for row in usual))
+    for is_inferred in (False, True):
+        fitting = [
+            row
+            for scheme in sorted(schemes, key=lambda scheme: not scheme.group_size)  # those that say more come first
+            if scheme.bits is not None
+            and scheme.is_inferred == is_inferred
+            and (row := _read_declared(words, groups, scheme.bits, scheme.group_size, container, widths))
+        ]
+        if fitting:
+            chosen = next((row for row in fitting if row.width in widths), fitting[0])
+            return chosen._replace(is_declared=any(row.width != chosen.width for row in usual))
     if not usual:
         return None
     possible = [row for row in _readings(words, groups, container, usual_bits, _GROUPS) if row.width in widths]
@@ -97,8 +99,8 @@ def _widest(fitting: range, bits: int, group_size: int | None, widths: frozenset
 def _readings(
     words: int, groups: int, container: int, bits_in_use: Iterable[int], group_sizes: Iterable[int]
 ) -> Iterator[Row]:
-    for group_size in group_sizes:
-        for bits in bits_in_use:
+    for bits in bits_in_use:
+        for group_size in group_sizes:
             if any(groups * group_size in fitting for fitting in _widths(words, bits, container)):
                 yield Row(groups * group_size, bits, group_size)
     if groups == 1:

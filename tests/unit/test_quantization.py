@@ -388,3 +388,39 @@ def test_a_new_width_is_not_bent_to_a_known_one() -> None:
     assert by_name(unpacked)["out.weight"].shape == (512, 1024)
     assert not by_name(unpacked)["out.weight"].is_exact
     assert [notice.code for notice in unpacked.notices] == ["quantization.inexact"]
+
+
+def test_a_configuration_that_does_not_fit_gives_way() -> None:
+    """Groups of 16 are declared, the scales show 64: rows that leave a choice are read as most rows are."""
+    unpacked = run(*mlx_model(), config={"quantization": {"bits": 4, "group_size": 16}})
+
+    assert by_name(unpacked)["up.weight"].shape == (1024, 512)
+    assert by_name(unpacked)["down.weight"].shape == (512, 1024)
+    assert unpacked.scheme == "MLX 4-bit, group 64"
+
+
+def test_patterns_may_tell_layers_apart() -> None:
+    """A group for the first layers has its own bits there; the same words are wider elsewhere."""
+    weights = {"strategy": "channel", "num_bits": 8}
+    groups = {
+        "group_0": {"targets": [r"re:model\.layers\.[0-1]\..*"], "weights": weights},
+        "group_1": {"targets": ["Linear"], "weights": weights | {"num_bits": 4}},
+    }
+    stored = [
+        each
+        for layer in range(12)
+        for each in (
+            tensor(f"model.layers.{layer}.up.weight_packed", "I32", 512, 64),
+            tensor(f"model.layers.{layer}.up.weight_scale", "BF16", 512, 1),
+        )
+    ]
+    unpacked = run(
+        *stored,
+        tensor("norm.weight", "BF16", 256),
+        config={"quantization_config": {"quant_method": "compressed-tensors", "config_groups": groups}},
+    )
+
+    assert [(len(group.indices), group.shape) for group in unpacked.tensors if "up" in group.name] == [
+        (2, (512, 256)),
+        (10, (512, 512)),
+    ]
