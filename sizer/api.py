@@ -12,12 +12,15 @@ from sizer.sources.open import ReadingSettings, read_checkpoint
 
 # What comes after reading is imported when it is called: reading starts that much earlier.
 if TYPE_CHECKING:
+    from sizer.anatomy.attention import AttentionSpec
+    from sizer.anatomy.parameters import Anatomy
     from sizer.catalog.models import CatalogEntry
     from sizer.catalog.verify import Recount
     from sizer.inspection import Inspection
     from sizer.sizing.token_path import TokenPath
+    from sizer.sizing.training import Tuning, TuningSettings
 
-__all__ = ["ReadingSettings", "SizingSettings", "catalog_entry", "inspect", "read", "recount", "token_path"]
+__all__ = ["ReadingSettings", "SizingSettings", "catalog_entry", "inspect", "read", "recount", "token_path", "tuning"]
 
 
 def read(reference: str, settings: ReadingSettings | None = None) -> Checkpoint:
@@ -53,21 +56,35 @@ def inspect(
 
 def token_path(reference: str, settings: ReadingSettings | None = None) -> TokenPath:
     """The report of `sizer moe`. Raises as `read` does, and InvalidDataError where there is no model to follow."""
+    from sizer.sizing.token_path import follow_token
+
+    repository, anatomy, spec = _one_model(reference, settings)
+    return follow_token(reference, repository, anatomy, spec)
+
+
+def tuning(reference: str, wanted: TuningSettings, settings: ReadingSettings | None = None) -> Tuning:
+    """The report of `sizer tune`. Raises as `read` does, and InvalidDataError where there is no one model."""
+    from sizer.sizing.training import estimate_tuning
+
+    repository, anatomy, spec = _one_model(reference, settings)
+    return estimate_tuning(reference, repository, anatomy, spec, wanted)
+
+
+def _one_model(reference: str, settings: ReadingSettings | None) -> tuple[str, Anatomy, AttentionSpec]:
     from sizer.anatomy.attention import describe_attention
     from sizer.inspection import examine
-    from sizer.sizing.token_path import follow_token
 
     checkpoint = read(reference, settings)
     parts = examine(checkpoint)
     if len(parts) != 1 or checkpoint.format == "adapter":
         raise InvalidDataError(
-            f"`{reference}` is not one language model that a token could be followed through",
-            code="token_path.no_model",
+            f"`{reference}` is not one language model with headers",
+            code="anatomy.no_model",
             because=f"its format is {checkpoint.format}",
             hint=f"`sizer inspect {reference}` says what it holds",
         )
-    spec = describe_attention(parts[0].part.config, parts[0].anatomy.components_of)
-    return follow_token(reference, checkpoint.repository, parts[0].anatomy, spec)
+    anatomy = parts[0].anatomy
+    return checkpoint.repository, anatomy, describe_attention(parts[0].part.config, anatomy.components_of)
 
 
 def recount(reference: str, settings: ReadingSettings | None = None) -> Recount:

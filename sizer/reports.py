@@ -23,6 +23,7 @@ from sizer.routing.exports.report import ConfigCheck, ExportReport
 from sizer.routing.simulate import RouteReport
 from sizer.routing.traffic.report import ScoreReport, SqlReport
 from sizer.sizing.token_path import TokenPath
+from sizer.sizing.training import Tuning
 
 __all__ = ["REPORTS"]
 
@@ -37,6 +38,7 @@ REPORTS: dict[str, Any] = {
     "diff": Difference,
     "fit": FitList,
     "moe": TokenPath,
+    "tune": Tuning,
     "landscape": Landscape,
     "recommend": Recommendation,
     "evidence": EvidenceReport,

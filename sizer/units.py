@@ -15,6 +15,7 @@ from sizer.errors import UsageError
 __all__ = [
     "format_bytes",
     "format_count",
+    "format_hours",
     "format_integer",
     "format_percent",
     "format_rate",
@@ -174,3 +175,10 @@ def format_seconds(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.3g} ms"
     return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:,.0f} s"
+
+
+def format_hours(hours: float) -> str:
+    """A long duration: `2.6 min`, `1.4 h`, `12 days`."""
+    if hours < 1:
+        return f"{format_rate(hours * 60)} min"
+    return f"{format_rate(hours)} h" if hours < 72 else f"{format_rate(hours / 24)} days"

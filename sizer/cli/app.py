@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("diff", "What changed between two revisions, tensors grouped by name"),
     "fit": ("fit", "Which models of the catalog fit a place"),
     "moe": ("moe", "One token's way through a model: what is read, what stays asleep"),
+    "tune": ("tune", "What tuning a model takes and costs: full, LoRA, QLoRA"),
     "landscape": ("landscape", "Every model from active to total parameters, on one axis"),
     "route": ("route", "What routing between a small and a large model costs and saves"),
     "recommend": ("recommend", "Go small, go big or route: nine answers and the models that fit"),

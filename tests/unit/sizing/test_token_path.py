@@ -128,4 +128,4 @@ def test_an_adapter_is_no_model_to_follow(sizer, tmp_path):
     (tmp_path / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode() + b"\x00" * 4)
     (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "a/b"}')
     outcome = sizer("moe", str(tmp_path), "--json")
-    assert (outcome.code, outcome.json["error"]["code"]) == (5, "token_path.no_model")
+    assert (outcome.code, outcome.json["error"]["code"]) == (5, "anatomy.no_model")
