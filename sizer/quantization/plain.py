@@ -10,22 +10,23 @@ from sizer.quantization.scaled import state_of
 
 __all__ = ["Plain"]
 
-_TABLES = ("position_ids", "token_type_ids", "mask", "masked_bias", "relative_position_index", "inv_freq", "bias")
+_WEIGHT_WORDS = ("weight", "pack", "quant", "code", "proj", "block", "trellis", "data", "w_q", "qw")
+_STATE_WORDS = ("scale", "zero", "absmax", "codebook", "centroid")
 _SMALLEST_WEIGHT = 1 << 12
 
 
 class Plain(Format):
     """Everything that no packing format claimed: F32, BF16, F16 and integer tables.
 
-    An integer tensor of weight size that no format knows is packed in a way that is not known: its elements are
-    counted and said to be only that.
+    An integer tensor of weight size that is named like one, or has scales beside it, and that no format knows is
+    packed in a way that is not known: its elements are counted and said to be only that. Other integers are tables.
     """
 
     name = "plain"
 
     def read(self, module: Module) -> Iterator[Weight]:
         """One weight per tensor; what is named like the state of a doubtful one goes with it."""
-        doubts = {leaf: why for leaf, kind in module.tensors.items() if (why := _doubt(leaf, kind))}
+        doubts = {leaf: why for leaf, kind in module.tensors.items() if (why := _doubt(module, leaf, kind))}
         states = {leaf: state_of(module, leaf) for leaf in doubts}
         taken = {name for state in states.values() for name in state}
         for leaf, kind in module.tensors.items():
@@ -42,12 +43,14 @@ class Plain(Format):
                 )
 
 
-def _doubt(leaf: str, kind: Kind) -> str:
+def _doubt(module: Module, leaf: str, kind: Kind) -> str:
     """Why elements may not be parameters; empty where they are."""
     if kind.dtype not in BITS:
         return f"the dtype {kind.dtype} is not known"
     if kind.dtype not in INTEGERS or kind.dtype in ("I64", "U64") or kind.elements < _SMALLEST_WEIGHT:
         return ""
-    if len(kind.shape) < 2 or leaf.endswith(_TABLES):
+    is_weight = any(word in leaf.lower() for word in _WEIGHT_WORDS)
+    has_state = any(word in other.lower() for other in module.tensors if other != leaf for word in _STATE_WORDS)
+    if len(kind.shape) < 2 or leaf.endswith("mask") or not (is_weight or has_state):
         return ""
     return f"{kind.dtype} values are packed in a way that is not known"

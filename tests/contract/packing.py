@@ -173,6 +173,12 @@ def mx(
     return pack
 
 
+def mx_blocks(name: str, shape: tuple[int, ...]) -> Packed:
+    """gpt-oss: 32 values in 16 bytes, and an exponent for each such block."""
+    yield tensor(f"{name}_blocks", "U8", shape[0], shape[1] // 32, 16)
+    yield tensor(f"{name}_scales", "U8", shape[0], shape[1] // 32)
+
+
 def nvfp4(*, packed: str = "", second: str = "weight_scale_2", swizzled: bool = False) -> Packer:
     def pack(name: str, shape: tuple[int, ...]) -> Packed:
         at, rows, columns = _base(name), shape[0], ceil(shape[1] / 16)
@@ -557,6 +563,7 @@ FP8 = [
 ]
 BLOCKS = [
     _case("mxfp4-quark", mx(4), 4, "MXFP4", _q("quark")),
+    _case("mxfp4-blocks", mx_blocks, 4, "MXFP4", _q("mxfp4")),
     _case("mxfp4-ct", mx(4, packed="_packed"), 4, "MXFP4", _ct(4, 32, "mxfp4-pack-quantized")),
     _case("mxfp4-i8", mx(4, container="I8", exponents="F8_E8M0", suffix="scale"), 4, "MXFP4", _q("fp8")),
     _case("mxfp6-quark", mx(6), 6, "MXFP6", _q("quark")),

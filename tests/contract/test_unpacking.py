@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sizer.headers.interface import StoredTensor
+from sizer.quantization.declared import read_declared
+from sizer.quantization.formats import FORMATS
 from sizer.quantization.interface import LogicalTensor, Unpacked
+from sizer.quantization.modules import group_modules
 from sizer.quantization.unpack import unpack
 from tests.contract.packing import CASES, Case, is_linear, store
 
@@ -89,3 +93,15 @@ def test_the_order_of_tensors_does_not_matter(case: Case) -> None:
     stored = store(case.shapes, case.pack)
 
     assert run(stored[::-1], case.config) == run(stored, case.config)
+
+
+def test_every_format_is_packed_by_some_case() -> None:
+    """No format escapes this suite: each one reads the weights of at least one case."""
+    readers = set()
+    for case in CASES:
+        declared = read_declared(case.config, {})
+        for module in group_modules(store(case.shapes, case.pack))[0]:
+            asked = replace(module, schemes=declared.schemes, method=declared.method)
+            readers |= {next((each.name for each in FORMATS if any(each.read(asked))), "")}
+
+    assert readers - {""} == {each.name for each in FORMATS}

@@ -424,3 +424,42 @@ def test_patterns_may_tell_layers_apart() -> None:
         (2, (512, 256)),
         (10, (512, 512)),
     ]
+
+
+def test_integer_tables_are_no_packed_weights() -> None:
+    """A table of indices is neither named like a weight nor has scales beside it: it is known for what it is."""
+    unpacked = run(
+        tensor("gate.weight", "BF16", 64, 64),
+        tensor("gate.tid2eid", "I32", 129280, 6),
+        tensor("attn.mask", "U8", 1, 1, 1024, 1024),
+        tensor("embeddings.position_ids", "I64", 1, 8192),
+    )
+
+    assert unpacked.is_known
+    assert unpacked.scheme is None
+    assert not unpacked.notices
+
+
+def test_fused_experts_in_every_container() -> None:
+    """Words, bytes and FP8 keep the experts as their first dimension."""
+    unpacked = run(
+        tensor("a.switch_mlp.up_proj.weight", "U32", 8, 512, 32),
+        tensor("a.switch_mlp.up_proj.scales", "BF16", 8, 512, 4),
+        tensor("a.switch_mlp.up_proj.biases", "BF16", 8, 512, 4),
+        tensor("b.experts.gate_up_proj", "F8_E4M3", 8, 1024, 256),
+        tensor("b.experts.gate_up_proj_scale_inv", "F32", 8, 8, 2),
+        tensor("c.experts.down_proj_packed", "I32", 8, 256, 64),
+        tensor("c.experts.down_proj_scale", "BF16", 8, 256, 16),
+        tensor("d.experts.down_proj", "U8", 8, 256, 256),
+        tensor("d.experts.down_proj_weight_scale", "U8", 8, 256, 16),
+        tensor("norm.weight", "BF16", 256),
+        config={"quantization": {"bits": 4, "group_size": 64}, "moe_intermediate_size": 512},
+    )
+
+    assert {name: group.shape for name, group in by_name(unpacked).items()} == {
+        "a.switch_mlp.up_proj.weight": (8, 512, 256),
+        "b.experts.gate_up_proj": (8, 1024, 256),
+        "c.experts.down_proj": (8, 256, 512),
+        "d.experts.down_proj": (8, 256, 512),
+        "norm.weight": (256,),
+    }
