@@ -5,6 +5,7 @@ Nothing here trusts a type or a value: a configuration may be missing, nested, o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,8 @@ from sizer.quantization.patterns import NamePattern
 
 __all__ = ["Declared", "read_declared"]
 
+_NOTHING: Mapping[str, object] = {}
+_LONGEST_TEXT = 1_000_000
 _SECTIONS = ("quantization_config", "compression_config", "quantization")
 _NESTED = ("text_config", "language_config", "llm_config", "thinker_config")
 _BITS = ("bits", "w_bit", "num_bits", "nbits", "weight_bits")
@@ -67,9 +70,16 @@ class Declared:
         return *named, *classes, *self.schemes
 
 
-def read_declared(config: Mapping[str, Any] | None, documents: Mapping[str, Any]) -> Declared:
-    """What the configuration and the documents beside it declare; empty where they say nothing that is understood."""
-    sections = list(_sections(config or {}, documents))
+def read_declared(
+    config: Mapping[str, Any] | None, documents: Mapping[str, Any], metadata: Mapping[str, object] = _NOTHING
+) -> Declared:
+    """What the configuration, the documents beside it and the files' metadata declare; empty where they say nothing.
+
+    Single files carry their configuration as JSON text (nunchaku: `config` and `quantization_config`).
+    """
+    embedded = {key: parsed for key in ("config", *_SECTIONS) if isinstance(parsed := _json(metadata.get(key)), dict)}
+    config = config or embedded.get("config") or {}
+    sections = [*_sections(config, documents), *_sections(embedded, {})]
     method = next((found for section, default in sections if (found := _method(section) or default)), "")
     schemes: dict[Scheme, None] = {}
     by_target: list[tuple[str | NamePattern, Scheme]] = []
@@ -84,7 +94,7 @@ def read_declared(config: Mapping[str, Any] | None, documents: Mapping[str, Any]
         schemes=tuple(schemes),
         by_name=by_name,
         by_target=tuple(by_target) if len({scheme for _, scheme in by_target}) > 1 else (),
-        widths=frozenset(_widths(config or {}, depth=0)),
+        widths=frozenset(_widths(config, depth=0)),
     )
 
 
@@ -187,3 +197,13 @@ def _widths(config: Mapping[str, Any], depth: int) -> Iterator[int]:
     hidden, heads = _integer(config, ("hidden_size", "n_embd")), _integer(config, _HEADS[:1])
     if hidden and heads and hidden % heads == 0:
         yield hidden // heads * (_integer(config, _HEADS[1:]) or 0)
+
+
+def _json(text: object) -> Any:
+    """The value of a JSON text; None for anything else, or one that is long or broken."""
+    if not isinstance(text, str) or len(text) > _LONGEST_TEXT:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -36,7 +36,7 @@ def unpack(
     files' own. All three may be missing or wrong: they never raise. The bytes of the result sum to those given.
     """
     modules, repeated = group_modules(stored)
-    declared = read_declared(config, documents)
+    declared = read_declared(config, documents, metadata)
     read, is_refuted = decode(modules, declared)
     pairs = [(module, weight) for module, weights in read for weight in weights]
     is_quantised = any(weight.bits is not None for _, weight in pairs) or bool(declared.method)

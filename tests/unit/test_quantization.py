@@ -463,3 +463,23 @@ def test_fused_experts_in_every_container() -> None:
         "d.experts.down_proj": (8, 256, 512),
         "norm.weight": (256,),
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "is_exact"),
+    [
+        ('{"quant_method": "gptq", "bits": 8, "group_size": 64}', True),
+        ("{", False),
+        ("[" * 100_000, False),
+        ("", False),
+    ],
+)
+def test_a_single_file_declares_its_packing_in_its_metadata(text: str, is_exact: bool) -> None:
+    """JSON text under `quantization_config` counts like config.json; broken text counts like none."""
+    stored = [tensor("fc.qweight", "I32", 128, 512), tensor("fc.scales", "F16", 8, 512)]
+    stored.append(tensor("norm.weight", "BF16", 1024))
+    unpacked = unpack(stored, config=None, documents={}, metadata={"quantization_config": text})
+
+    weight = by_name(unpacked)["fc.weight"]
+    assert weight.is_exact == is_exact
+    assert weight.shape == ((512, 512) if is_exact else (512, 1024))
