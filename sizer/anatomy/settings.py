@@ -148,11 +148,9 @@ class Settings:
 
     def _ignored(self, keys: tuple[str, ...], value: Any) -> None:
         shown = repr(value)
-        notice = Notice(
-            code="config.type",
-            message=f"config.json: `{keys[0]}` is {shown if len(shown) <= 60 else shown[:57] + '...'}, not a usable "
-            "number; ignored",
-        )
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        key = next((key for key in keys if self.raw(key) is not None), keys[0])
+        notice = Notice(code="config.type", message=f"config.json: `{key}` is {shown}, not a usable number; ignored")
         if notice not in self.notices:
             self.notices.append(notice)
 

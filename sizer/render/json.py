@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from types import UnionType
 from typing import Any, get_args
 
@@ -16,8 +17,23 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def encode(document: Any) -> str:
-    """A document as indented JSON; NaN and infinities become null, Decimals become numbers."""
-    return msgspec.json.format(_ENCODER.encode(document), indent=2).decode() + "\n"
+    """A document as indented JSON; NaN and infinities become null, Decimals become numbers.
+
+    Text that is no Unicode (a file name in another encoding, half of a surrogate pair) comes out escaped.
+    """
+    try:
+        raw = _ENCODER.encode(document)
+    except UnicodeEncodeError:
+        raw = _ENCODER.encode(_escaped(msgspec.to_builtins(document, builtin_types=(Decimal,))))
+    return msgspec.json.format(raw, indent=2).decode() + "\n"
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def success(command: str, report: Any, *, ok: bool = True, error: SizerError | None = None) -> dict[str, Any]:

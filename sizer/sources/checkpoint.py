@@ -85,7 +85,7 @@ class _Loader:
         self._listing: Listing = source.listing()
         self._paths = {file.path: file for file in self._listing.files}
         self._notices: list[Notice] = list(self._listing.notices)
-        self._is_retryable = True
+        self._is_whole = self._is_retryable = True
         self._root, self._sets = self._scope(check_path(path, path) if path else "")
 
     def load(self, meanwhile: Callable[[], None] | None) -> Checkpoint:
@@ -242,6 +242,7 @@ class _Loader:
             self._apply_index(draft, weights.index)
         elif not weights.is_complete:
             self._notice("shards.missing", f"The numbers of `{weights.name}` have gaps: shards are missing.")
+            self._lacks(draft, weights.missing)
 
     def _apply_index(self, draft: _Draft, path: str) -> None:
         """Add what the index names, if the repository has it. Without a usable index, file names decide."""
@@ -280,8 +281,7 @@ class _Loader:
             self._notice(
                 "index.missing_shard", f"`{path}` names {_quoted(absent)}, which the repository does not have."
             )
-            draft.missing = [FileEntry(path=shard) for shard in absent]
-            self._is_retryable = False
+            self._lacks(draft, absent)
         if not draft.files or not draft.weights.is_complete:
             draft.files = present
             return
@@ -293,6 +293,11 @@ class _Loader:
         draft.files += [file for file in present if file.path not in {f.path for f in draft.files}]
         if extra:
             self._notice("index.unnamed_shard", f"`{path}` does not name {_quoted(extra)}; counted from the headers.")
+
+    def _lacks(self, draft: _Draft, paths: Iterable[str]) -> None:
+        """Files that belong to the model and are nowhere: no further try will find them."""
+        draft.missing = [FileEntry(path=path) for path in paths]
+        self._is_retryable = False
 
     def _index(self, path: str) -> dict[str, Any]:
         index = self._parsed(path)
@@ -370,7 +375,10 @@ class _Loader:
         """GGUF metadata is the configuration that llama.cpp goes by; a config.json beside it is another tool's."""
         if headers and (config := config_from_metadata(headers[0].metadata)):
             draft.config, draft.config_path = config, headers[0].path
-        self._notices += check_split(headers)
+        notices = check_split(headers)
+        self._notices += notices
+        if any(notice.code == "gguf.split_count" for notice in notices):
+            self._is_whole = self._is_retryable = False
 
     def _compare_index(self, names: set[str], draft: _Draft) -> None:
         if draft.weight_map.keys() == names:
@@ -467,7 +475,7 @@ class _Loader:
 
     def _assemble(self, kind: str, parts: tuple[Part, ...], others: tuple[str, ...], base: str | None) -> Checkpoint:
         reading = self._source.reading()
-        if any(part.unread for part in parts) and kind != "bin":
+        if not self._is_whole or (any(part.unread for part in parts) and kind != "bin"):
             reading = dataclasses.replace(reading, complete=False, retryable=self._is_retryable)
         return Checkpoint(
             reference=self._reference.text,

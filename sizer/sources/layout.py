@@ -37,6 +37,8 @@ _OF = re.compile(
     rf"(?P<stem>.*?)(?:\.(?P<variant>{_VARIANTS}))?[-_.]+(?P<number>\d{{1,6}})-of-(?P<of>\d{{1,6}})"
     rf"(?:\.(?P<variant_after>{_VARIANTS}))?"
 )
+_SHARD = re.compile(r"(\d{1,6})-of-(\d{1,6})(?!.*-of-)")
+_MOST_SHARDS = 10_000
 _NUMBERED = re.compile(r"(?P<before>.*?)(?P<number>\d{1,6})(?P<after>\D*)")
 _VARIANT = re.compile(rf"(?P<stem>.+)\.(?P<variant>{_VARIANTS})")
 _INDEX = re.compile(
@@ -70,6 +72,20 @@ class WeightSet:
     def is_read(self) -> bool:
         """Whether headers of this format can be read."""
         return self.suffix in _READ
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Paths of the shards that the numbers of the others call for and that are not there."""
+        found = {int(match[1]): file for file in self.files if (match := _SHARD.search(file.path))}
+        count = max((int(match[2]) for file in self.files if (match := _SHARD.search(file.path))), default=0)
+        first = min(found, default=1)
+        if not found or self.is_complete or count > _MOST_SHARDS:
+            return ()
+        like = found[first].path
+        numbers = [number for number in range(min(first, 1), count + min(first, 1)) if number not in found]
+        match = _SHARD.search(like)
+        before, width = (like[: match.start()], len(match[1])) if match else ("", 0)
+        return tuple(f"{before}{number:0{width}}{like[len(before) + width :]}" for number in numbers)
 
     @property
     def is_adapter(self) -> bool:

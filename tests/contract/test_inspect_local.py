@@ -15,7 +15,7 @@ from tests.gguf_writer import Writer
 F32, Q8_0, Q4_K = 0, 8, 12
 
 
-def moe_gguf(layers: int = 2) -> bytes:
+def moe_gguf(*more: tuple[str, str, Any], layers: int = 2) -> bytes:
     """A small model of routed experts, one of two picked; tensors are named as llama.cpp names them."""
     pairs = [
         ("general.architecture", "str", "tiny"),
@@ -25,6 +25,7 @@ def moe_gguf(layers: int = 2) -> bytes:
         ("tiny.attention.head_count_kv", "u32", 8),
         ("tiny.expert_count", "u32", 2),
         ("tiny.expert_used_count", "u32", 1),
+        *more,
     ]
     shapes: list[tuple[str, tuple[int, ...], int]] = [
         ("token_embd.weight", (256, 32), Q8_0),
@@ -149,3 +150,25 @@ def test_the_limit_of_headers_can_be_set(sizer: Any, tmp_path: Path) -> None:
     assert (refused.code, refused.json["error"]["code"]) == (5, "header.over_cap")
     assert "--max-header-bytes 2054" in refused.json["error"]["hint"]
     assert sizer("inspect", str(path), "--max-header-bytes", "2054", "--json").code == 0
+
+
+def test_a_name_that_is_no_unicode(sizer: Any, tmp_path: Path) -> None:
+    """A folder named in another encoding, and half of a surrogate pair in config.json, are escaped in the document."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(safetensors(GOOD, 8))
+    (folder / "config.json").write_text('{"model_type": "\\ud800"}')
+    outcome = sizer("inspect", str(folder), "--json")
+    assert outcome.code == 0
+    assert outcome.json["report"]["reference"].endswith("caf\\udce9")
+    assert outcome.json["report"]["model_type"] == "\\ud800"
+    assert sizer("inspect", f"{folder}x", "--json").code == 2
+
+
+@pytest.mark.parametrize("names", [["tiny-00001-of-00002.gguf"], ["tiny.gguf"]])
+def test_a_split_file_of_several_is_not_the_model(sizer: Any, tmp_path: Path, names: list[str]) -> None:
+    """One of two files of a split model, whatever its name: no total, and exit code 5."""
+    for name in names:
+        (tmp_path / name).write_bytes(moe_gguf(("split.no", "u16", 0), ("split.count", "u16", 2)))
+    outcome = sizer("inspect", str(tmp_path), "--json")
+    assert (outcome.code, outcome.json["report"]["total_parameters"]) == (5, None)

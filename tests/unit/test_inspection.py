@@ -105,6 +105,13 @@ def test_a_top_k_that_cannot_be_is_not_used(top_k):
     assert report.active_parameters_reason
 
 
+def test_an_unusable_value_is_named_by_its_own_key():
+    """Of several keys for one thing, the notice names the one that config.json has."""
+    report = inspect_checkpoint(checkpoint(MOE, config=CONFIG | {"num_local_experts": "4"}))
+    message = next(notice.message for notice in report.warnings if notice.code == "config.type")
+    assert "`num_local_experts` is '4'" in message
+
+
 def test_headers_win_over_config():
     """A config that declares more experts than the files hold is named, and the headers are used."""
     report = inspect_checkpoint(checkpoint(MOE, config=CONFIG | {"num_local_experts": 8}))

@@ -213,7 +213,7 @@ def _show_claims(claims: Sequence[Claim], console: Console) -> None:
     rows = []
     for claim in claims:
         format_ = format_bytes if claim.kind == "bytes" else format_count
-        said = f"{format_(claim.claimed)} {claim.kind.replace('_', ' ')}"
+        said = f"{format_(claim.claimed)} {'' if claim.kind == 'bytes' else claim.kind.replace('_', ' ')}".rstrip()
         counted = "not counted" if claim.counted is None else format_(claim.counted)
         rows.append((claim.source, said, counted, _outcome(claim)))
     if console.width >= 60:

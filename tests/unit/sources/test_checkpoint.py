@@ -143,8 +143,27 @@ def test_single_file_beside_a_dead_index() -> None:
 
 
 def test_gap_without_index() -> None:
-    """A gap in the numbers of shards is said."""
-    assert codes(load({ONE: "a"})) == ["shards.missing"]
+    """A gap in the numbers of shards is said, the shards are named, and the count is not of the whole model."""
+    checkpoint = load({ONE: "a"})
+    assert codes(checkpoint) == ["shards.missing"]
+    assert [file.path for file in checkpoint.parts[0].unread] == [TWO]
+    assert (checkpoint.reading.complete, checkpoint.reading.retryable) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "of", "missing"),
+    [
+        ([1, 3], 3, ["00002"]),
+        ([2], 3, ["00001", "00003"]),
+        ([0, 2], 3, ["00001"]),
+        ([0, 1], 3, ["00002"]),
+    ],
+)
+def test_shards_that_are_not_there(numbers: list[int], of: int, missing: list[str]) -> None:
+    """The numbers of the others tell which shards are missing, counted from 1 or, where there is a 0, from 0."""
+    checkpoint = load({f"a/model-{number:05d}-of-{of:05d}.safetensors": f"t{number}" for number in numbers})
+    unread = [file.path for file in checkpoint.parts[0].unread]
+    assert unread == [f"a/model-{number}-of-{of:05d}.safetensors" for number in missing]
 
 
 @pytest.mark.parametrize(
