@@ -55,7 +55,7 @@ def state_of(module: Module, parameter: str) -> tuple[str, ...]:
 
 
 def find_scaled(module: Module, dtypes: frozenset[str], *, suffix: str = "") -> Iterator[Scaled]:
-    """Tensors of these dtypes that have companions, or (for a suffix) whose leaf ends so."""
+    """Tensors of these dtypes whose leaf ends so and that are no companions themselves, with what accompanies them."""
     for leaf, kind in module.tensors.items():
         if kind.dtype not in dtypes or not leaf.endswith(suffix):
             continue
