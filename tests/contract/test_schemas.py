@@ -12,11 +12,16 @@ LINES = {
     "inspect": ["inspect", "Qwen/Qwen3-0.6B", "--offline"],
     "inspect (several)": ["inspect", "Qwen/Qwen3-0.6B", "openai/gpt-oss-20b", "--offline"],
     "catalog": ["catalog", "--max-active", "1B"],
-    "catalog (show)": ["catalog", "show", "Qwen/Qwen3-0.6B"],
+    "catalog show": ["catalog", "show", "Qwen/Qwen3-0.6B"],
     "recommend": ["recommend", "--well-defined", "yes", "--diverse", "no"],
     "evidence": ["evidence"],
     "cases": ["cases"],
     "route": ["route"],
+    "compare": ["compare", "Qwen/Qwen3-0.6B", "openai/gpt-oss-20b", "--offline"],
+    "diff": ["diff", "meta-llama/Llama-3.1-8B", "bench/Llama-3.1-8B-GPTQ-Int4", "--offline"],
+    "fit": ["fit", "--on", "rtx-4090"],
+    "landscape": ["landscape"],
+    "moe": ["moe", "openai/gpt-oss-20b", "--offline"],
 }
 
 

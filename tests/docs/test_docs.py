@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sizer.cli.app import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COGGED = [page for page in PAGES if "[[[cog" in page.read_text()]
@@ -47,6 +49,12 @@ def test_command_lines_run(page, sizer, tmp_path, monkeypatch):
         words = shlex.split(line.partition(" | ")[0].partition(" > ")[0])
         outcome = sizer(*words[1:])
         assert outcome.code == 0, f"{line}\n{outcome.err}"
+
+
+def test_every_command_is_documented():
+    """The reference page has a section for each command."""
+    text = (ROOT / "docs/reference/cli.md").read_text()
+    assert [name for name in COMMANDS if f"## `sizer {name}`" not in text] == []
 
 
 @pytest.mark.parametrize("page", COGGED, ids=lambda page: page.stem)

@@ -85,8 +85,9 @@ def test_repositories(text: str, repository: str, revision: str | None, path: st
         ("hf://a/b@main/../../x", "not a path inside"),
     ],
 )
-def test_refused(text: str, why: str) -> None:
+def test_refused(text: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is no reference is refused with the reason, before anything is sent."""
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as error:
         parse_reference(text)
     assert why in error.value.because
