@@ -208,9 +208,9 @@ def _rules(reader: RowReader, types: Mapping[str, str]) -> list[tuple[str, str]]
 def _side_facts(connection: Any, source: str, columns: Mapping[str, str], keep: str, traffic: Traffic) -> None:
     """Times, routing decisions and reasoning, where the log has them."""
     where = f" WHERE {keep}" if keep else ""
-    if "time" in columns:
+    if "time" in columns:  # of all rows: a Parquet file's statistics know it without reading one
         ends = (f"CAST({end}({columns['time']}) AS VARCHAR)" for end in ("MIN", "MAX"))
-        first, last = connection.execute(f"SELECT {', '.join(ends)} FROM {source}{where}").fetchone()
+        first, last = connection.execute(f"SELECT {', '.join(ends)} FROM {source}").fetchone()
         clock = Clock()
         for moment in (first, last):
             if moment is not None:
@@ -232,12 +232,13 @@ def _side_facts(connection: Any, source: str, columns: Mapping[str, str], keep: 
 def _coverage(connection: Any, source: str, rules: Sequence[tuple[str, str]], traffic: Traffic) -> None:
     """How many rows there are, and why some do not count."""
     (traffic.rows,) = connection.execute(f"SELECT COUNT(*) FROM {source}").fetchone()
-    counted = traffic.histogram.totals()[0]
-    judged = 0
-    for name, condition in rules:
-        (count,) = connection.execute(f"SELECT COUNT(*) FROM {source} WHERE {condition}").fetchone()
-        if count:
-            traffic.left_out[f"{name} rules it out"] += count
-            judged += count
-    if traffic.rows - counted - judged > 0:
-        traffic.left_out["no model or token counts"] += traffic.rows - counted - judged
+    left = traffic.rows - traffic.histogram.totals()[0]
+    if left and rules:
+        counts = ", ".join(f"COUNT(*) FILTER ({condition})" for _, condition in rules)
+        judged = connection.execute(f"SELECT {counts} FROM {source}").fetchone()
+        for (name, _), count in zip(rules, judged, strict=True):
+            if count:
+                traffic.left_out[f"{name} rules it out"] += count
+                left -= count
+    if left > 0:
+        traffic.left_out["no model or token counts"] += left

@@ -92,14 +92,15 @@ def histogram_sql(dialect: Dialect, table: str, columns: Mapping[str, str], *, w
         f"{dialect.integer}) AS {name}_bucket"
         for name in ("input", "output")
     )
-    tiers = " ".join(f"WHEN input_tokens > {edge} THEN {edge}" for edge in reversed(TIER_EDGES))
+    tiers = f"WHEN input_tokens <= {TIER_EDGES[0]} THEN 0 "  # nearly all rows: an engine need not look further
+    tiers += " ".join(f"WHEN input_tokens > {edge} THEN {edge}" for edge in reversed(TIER_EDGES[1:]))
     return f"""\
 SELECT model, input_tier, input_bucket, output_bucket, COUNT(*) AS requests,
   SUM(input_tokens) AS input_tokens, SUM(output_tokens) AS output_tokens, SUM(cached_tokens) AS cached_tokens
 FROM (
   SELECT model, input_tokens, output_tokens, CASE WHEN cached_tokens > input_tokens THEN input_tokens
       ELSE cached_tokens END AS cached_tokens,
-    CASE {tiers} ELSE 0 END AS input_tier,
+    CASE {tiers} ELSE {TIER_EDGES[0]} END AS input_tier,
     {buckets}
   FROM (
     {_requests(dialect, table, columns, where)}
