@@ -46,6 +46,7 @@ _STRIKES = 4
 _GRACE_SECONDS = 5.0
 _ASIDE_SECONDS = 5.0
 _NAMES_SHOWN = 8
+_PUBLIC_HUB = "https://huggingface.co"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHARD = re.compile(r"(.+)-\d{1,6}-of-\d{1,6}\.safetensors")
 
@@ -54,7 +55,7 @@ def endpoint() -> str:
     """Address of the Hub or mirror, without a trailing slash. Raises UsageError where HF_ENDPOINT is not one."""
     from huggingface_hub import constants
 
-    address = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    address = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT or _PUBLIC_HUB).rstrip("/")
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise UsageError(

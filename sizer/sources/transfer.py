@@ -15,6 +15,7 @@ import socket
 import ssl
 import threading
 import time
+import urllib.request
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,7 +41,6 @@ RETRY_AFTER = "retry_after_seconds"
 _FINAL = frozenset({"hub.dns", "hub.tls", "hub.proxy", "hub.portal", "hub.redirects", "hub.redirect_host"})
 _ONCE_MORE = frozenset({"hub.stalled"})
 _CHECK_PROXY = "check HF_ENDPOINT and the proxy"
-_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error, nobody waits any more
@@ -251,12 +251,15 @@ def _translate(error: Exception, url: str) -> SizerError:
             because="HF_HUB_OFFLINE is set",
             hint="unset it, or see --offline",
         )
-    if isinstance(error, httpx2.ProxyError):
+    proxy = _proxy_variable(url)
+    if isinstance(error, httpx2.ProxyError) or (
+        proxy and isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+    ):
         return UnavailableError(
-            "the proxy does not let the request through",
+            f"the proxy does not let requests to {where} through",
             code="hub.proxy",
-            because=f"{error} ({_proxy_variable()})",
-            hint="correct or unset the proxy variable, or use --offline",
+            because=f"{error or type(error).__name__} (the proxy is set by {proxy or 'the system'})",
+            hint="correct or unset that variable, add the host to NO_PROXY, or use --offline",
         )
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return UnavailableError(
@@ -336,13 +339,13 @@ def _refused_redirect(url: str, target: str, why: str) -> InvalidDataError:
     )
 
 
-def _proxy_variable() -> str:
-    name = next((name for name in _PROXY_VARIABLES if os.environ.get(name)), None)
-    return f"set by {name}" if name else "set by the system"
-
-
-def _has_proxy() -> bool:
-    return any(os.environ.get(name) for name in _PROXY_VARIABLES)
+def _proxy_variable(url: str) -> str | None:
+    """The environment variable that names the proxy for an address; None where it is reached directly."""
+    parts = urlsplit(url)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    names = (f"{parts.scheme}_proxy", f"{parts.scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
+    return next((name for name in names if os.environ.get(name)), None)
 
 
 # -- addresses -------------------------------------------------------------------------------------------
@@ -372,7 +375,7 @@ def _leads_inside(host: str, endpoint: str) -> bool:
     """
     level = _literal_exposure(host)
     if level is None:
-        level = 0 if _has_proxy() or _resolved_exposure(host) < 2 else 2
+        level = 0 if _proxy_variable(f"https://{host}") or _resolved_exposure(host) < 2 else 2
     if level == 0:
         return False
     own = _literal_exposure(endpoint)

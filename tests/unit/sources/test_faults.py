@@ -134,10 +134,20 @@ def test_translation(failure: Exception, code: str, attempts: int) -> None:
     assert "hf_secret" not in f"{caught.value}{caught.value.hint}"
 
 
-def test_proxy_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error of a proxy names the variable that set it."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    assert "HTTPS_PROXY" in transfer_module._translate(httpx2.ProxyError("x"), "https://hub.test").because
+@pytest.mark.parametrize(
+    "failure", [httpx2.ProxyError("403"), httpx2.ConnectError("refused"), httpx2.ConnectTimeout("")]
+)
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_proxy_variable_is_named(failure: Exception, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails behind a proxy names the variable that set it; a host in NO_PROXY has none."""
+    for other in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    error = transfer_module._translate(failure, "https://hub.test")
+    assert error.code == "hub.proxy"
+    assert name in error.because
+    monkeypatch.setenv("NO_PROXY", "hub.test")
+    assert name not in transfer_module._translate(failure, "https://hub.test").because
 
 
 def test_bad_proxy_variable(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -266,6 +266,15 @@ def test_endpoint_is_checked(address: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert error.value.code == "hub.endpoint"
 
 
+def test_empty_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty HF_ENDPOINT is none: the public Hub is meant."""
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("HF_ENDPOINT", "")
+    monkeypatch.setattr(constants, "ENDPOINT", "")
+    assert endpoint() == "https://huggingface.co"
+
+
 def test_endpoint_with_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mirror below a path is an endpoint, a trailing slash is not part of it."""
     monkeypatch.setenv("HF_ENDPOINT", "https://mirror.test/api/huggingface/")

@@ -209,3 +209,13 @@ def test_progress(hub: Hub) -> None:
     seen: list[Any] = []
     read_checkpoint("org/model", ReadingSettings(progress=lambda done, total: seen.append((done, total))))
     assert seen == [(1, 1)]
+
+
+def test_saved_bundle_prints_the_same_bytes(sizer: Any, tmp_path: Path, hub: Hub) -> None:
+    """`--save-headers FILE`, then `sizer inspect FILE --json` without network, prints the very same document."""
+    first = sizer("inspect", "org/model", "--json", "--save-headers", tmp_path / "saved")
+    hub.requests.clear()
+    second = sizer("inspect", tmp_path / "saved", "--json", "--offline")
+    assert second.out == first.out
+    assert first.json["report"]["reading"]["requests"] == 5
+    assert hub.requests == []
