@@ -6,11 +6,12 @@
     |-- NotFoundError             3   no such repository, revision or file, or no access to it
     |-- UnavailableError          4   network or Hub; trying again may help
     |-- InvalidDataError          5   remote data breaks a rule or is not supported
-    `-- InternalError            70   a bug of ours
+    |-- InternalError            70   a bug of ours
+    `-- InterruptedByUserError  130   Ctrl-C
 
 An error says *what* happened, *because* of what, and gives a *hint*: the next thing to try.
 `code` is a stable dotted name for scripts (`hub.gated`); `docs/reference/errors.md` lists them.
-Interruption (130) and closed pipes are handled in `sizer.cli.app`, where they are met.
+Interruption and closed pipes are handled in `sizer.cli.app`, where they are met.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import ClassVar
 __all__ = [
     "GateFailedError",
     "InternalError",
+    "InterruptedByUserError",
     "InvalidDataError",
     "NotFoundError",
     "SizerError",
@@ -92,3 +94,10 @@ class InternalError(SizerError):
     """A bug of ours."""
 
     exit_code = 70
+
+
+class InterruptedByUserError(SizerError):
+    """The user stopped the command."""
+
+    exit_code = 130
+    retryable = True

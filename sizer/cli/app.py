@@ -20,7 +20,7 @@ from typer.exceptions import TyperException
 
 from sizer import __version__
 from sizer.cli.options import take_text_as_given
-from sizer.errors import InternalError, SizerError, UsageError
+from sizer.errors import InternalError, InterruptedByUserError, SizerError, UsageError
 
 __all__ = ["COMMANDS", "main"]
 
@@ -41,8 +41,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cases": ("cases", "The rules replayed on published decisions"),
     "schema": ("schema", "The JSON Schema of each report"),
 }
-
-_INTERRUPTED = 130
 
 
 class _LazyGroup(TyperGroup):
@@ -116,6 +114,8 @@ def _run(args: list[str]) -> int:
         command = typer.main.get_command(app)
         take_text_as_given(command)
         result = command.main(args, prog_name="sizer", standalone_mode=False)
+        if result == InterruptedByUserError.exit_code:  # what Typer makes of Ctrl-C
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except SizerError as error:
         return _fail(args, error)
@@ -123,7 +123,9 @@ def _run(args: list[str]) -> int:
         return _fail(args, _usage_error(error))
     except (KeyboardInterrupt, typer.Abort):
         print("\nAborted.", file=sys.stderr)
-        return _INTERRUPTED
+        error = InterruptedByUserError("interrupted", code="cli.interrupted", hint="run it again")
+        _write_failure(args, error)
+        return error.exit_code
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -147,12 +149,17 @@ def _usage_error(error: TyperException) -> SizerError:
     return UsageError(error.format_message().rstrip("."), code="usage.arguments", hint=f"run `{path} --help`")
 
 
-def _fail(args: list[str], error: SizerError) -> int:
+def _write_failure(args: list[str], error: SizerError) -> None:
+    """With --json, the one document of a command that failed."""
     if "--json" in args:
         from sizer.render import json
 
         command = next((arg for arg in args if arg in COMMANDS), "sizer")
         sys.stdout.write(json.encode(json.failure(command, error)))
+
+
+def _fail(args: list[str], error: SizerError) -> int:
+    _write_failure(args, error)
     lines = [f"error: {error.what}"]
     lines += [f"  because {error.because}"] if error.because else []
     lines += ["", f"hint: {error.hint}"] if error.hint else []

@@ -48,6 +48,18 @@ def test_exit_codes(sizer, monkeypatch, error, code):
     assert outcome.code == code
 
 
+def test_ctrl_c_is_one_document(sizer, monkeypatch):
+    """With --json an interruption is an envelope, too; a person is told in a word."""
+
+    def interrupt(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sizer.api.read", interrupt)
+    outcome = sizer("inspect", "org/model", "--json")
+    assert (outcome.code, outcome.json["error"]["code"]) == (130, "cli.interrupted")
+    assert outcome.err.strip() == "Aborted."
+
+
 def test_safe_escapes_what_drives_a_terminal():
     """Escape sequences, C1 controls, bidirectional overrides and newlines are shown, not obeyed."""
     assert safe("a\x1b[31m\x9b\u202e\nb[/x]") == "a\\x1b[31m\\x9b\\u202e\\x0ab[/x]"
