@@ -123,9 +123,9 @@ def _run(args: list[str]) -> int:
         return _fail(args, _usage_error(error))
     except (KeyboardInterrupt, typer.Abort):
         print("\nAborted.", file=sys.stderr)
-        error = InterruptedByUserError("interrupted", code="cli.interrupted", hint="run it again")
-        _write_failure(args, error)
-        return error.exit_code
+        interrupted = InterruptedByUserError("interrupted", code="cli.interrupted", hint="run it again")
+        _write_failure(args, interrupted)
+        return interrupted.exit_code
     except BrokenPipeError:
         raise
     except Exception as error:

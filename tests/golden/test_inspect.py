@@ -47,3 +47,17 @@ def test_json(name, sizer, monkeypatch, tmp_path):
     outcome = sizer("inspect", *CASES[name], "--offline", "--json")
     assert outcome.json["ok"] is True
     check(f"{name}.json", outcome.out)
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+@pytest.mark.parametrize("name", ["moe", "several"])
+def test_narrow(name, width, sizer, monkeypatch, tmp_path):
+    """On a narrow terminal no number is cut, and no line is longer than the terminal."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    arguments = ("inspect", *CASES[name], "--offline")
+    wanted = {"moe": ["30,532,122,624", "3,353,032,704"], "several": ["8.03 B", "1.03 T", "32.86 B", "16.06 GB"]}
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = sizer(*arguments).out.splitlines()
+    assert max(len(line) for line in lines) <= width
+    words = " ".join(line.strip() for line in lines)
+    assert [number for number in wanted[name] if number not in words] == []

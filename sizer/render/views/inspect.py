@@ -19,6 +19,10 @@ from sizer.units import format_bytes, format_count, format_integer, format_perce
 __all__ = ["show", "show_many"]
 
 _BASIS_MARK = {"counted": "", "declared": " (declared)", "estimated": " (estimated)", "unknown": ""}
+_TABLE_WIDTH = 72
+"""Columns from which on a table has room for its numbers."""
+_LABEL_WIDTH = 40
+"""Columns from which on labels have a column of their own."""
 _TITLES = {
     "input_embedding": "input embedding", "lookup_tables": "lookup tables", "mixer": "attention / mixer",
     "dense_ffn": "dense FFN", "router": "router", "shared_experts": "shared experts",
@@ -60,7 +64,11 @@ def show(report: Inspection, console: Console) -> None:
     """Print one report."""
     console.print(Text(headline(report), style="bold"))
     console.print()
-    console.print(key_values(_facts(report)))
+    if console.width >= _LABEL_WIDTH:
+        console.print(key_values(_facts(report)))
+    else:
+        for label, said in _facts(report):
+            console.print(Text(f"{label}: {said}"))
     if report.components:
         console.print()
         console.print(_parts(report, console))
@@ -99,8 +107,12 @@ def show_many(reports: Inspections, console: Console) -> None:
         )
     numbers = [(title, "right!") for title in ("total", "active", "share", "weights")]
     columns = [("model", "left"), *numbers, ("kind", "left!")]
-    if rows:
+    if console.width >= _TABLE_WIDTH and rows:
         console.print(table(columns, rows))
+    else:
+        for model, all_, used, share, weights, kind in rows:
+            said = f"{all_} total, {used} active{f' ({share})' if share else ''}"
+            console.print(Text(f"{model}: {said}{f', {weights}' if weights else ''}, {kind}"))
     if asked := [(report.reference, fit) for report in reports.models for fit in report.fit if fit.is_asked]:
         console.print()
         show_fit_rows(asked, console)
@@ -216,7 +228,7 @@ def _show_claims(claims: Sequence[Claim], console: Console) -> None:
         said = f"{format_(claim.claimed)} {'' if claim.kind == 'bytes' else claim.kind.replace('_', ' ')}".rstrip()
         counted = "not counted" if claim.counted is None else format_(claim.counted)
         rows.append((claim.source, said, counted, _outcome(claim)))
-    if console.width >= 60:
+    if console.width >= _TABLE_WIDTH:
         console.print(table([("claim", "left!"), ("says", "right!"), ("counted", "right!"), ("", "left")], rows))
     else:
         for source, said, counted, outcome in rows:
