@@ -177,11 +177,11 @@ def _by_target(section: Mapping[str, Any]) -> Iterator[tuple[str | NamePattern, 
 
 
 def _by_name(section: Mapping[str, Any]) -> Iterator[tuple[str, Scheme]]:
-    """Entries whose key is a module's name: MLX keeps them beside the defaults, others under a key of their own."""
+    """Entries whose key may be a module's name: MLX keeps them beside the defaults, others under a key of their own."""
     for holder in (section, *(section.get(key) for key in _BY_NAME)):
         if isinstance(holder, Mapping):
             for name, entry in holder.items():
-                if isinstance(entry, Mapping) and isinstance(name, str) and "." in name and (found := _scheme(entry)):
+                if isinstance(entry, Mapping) and isinstance(name, str) and (found := _scheme(entry)):
                     yield name, found
 
 

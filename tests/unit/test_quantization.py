@@ -36,6 +36,16 @@ def test_numbers_stand_alone(name: str, template: str, numbers: tuple[int, ...])
     assert template_of(name) == (template, numbers)
 
 
+def test_a_module_at_the_root_has_its_own_bits() -> None:
+    """MLX recipes give `lm_head` bits of its own: 64 words of 32 bits are 256 inputs of 8 bits, not 512 of 4."""
+    config = {"quantization": {"bits": 4, "group_size": 128, "lm_head": {"bits": 8, "group_size": 64}}}
+    packed = [("weight", "U32", 64), ("scales", "BF16", 4), ("biases", "BF16", 4)]
+    head = [tensor(f"lm_head.{leaf}", dtype, 320, columns) for leaf, dtype, columns in packed]
+    unpacked = run(*head, config=config)
+    assert by_name(unpacked)["lm_head.weight"].shape == (320, 256)
+    assert by_name(unpacked)["lm_head.weight"].is_exact
+
+
 def test_alike_modules_are_one_group() -> None:
     """Modules with the same leaves, dtypes and shapes are one group, whatever the order of their tensors."""
     modules, repeated = group_modules(

@@ -149,3 +149,16 @@ def test_what_only_looks_like_an_expert() -> None:
     anatomy = count(experts)
     assert anatomy.total == FIXED + 384 + 2 * (96 + 8 + 32)
     assert anatomy.active == FIXED + 192 + 2 * (96 + 8 + 32)
+
+
+@pytest.mark.parametrize("module", ["mtp", "nextn_predictor", "speculator", "model.draft", "multi_token_predictor"])
+def test_experts_of_extra_prediction_layers_are_not_used(module: str) -> None:
+    """A module that predicts further tokens is counted, and no text token uses its experts or their attention."""
+    experts = {
+        "model.layers.{0-1}.mlp.experts.{0-3}.up.weight": (6, 8),
+        f"{module}.layers.{{0-0}}.mlp.experts.{{0-3}}.up.weight": (6, 8),
+        f"{module}.layers.{{0-0}}.self_attn.o_proj.weight": (8, 8),
+    }
+    anatomy = count(experts)
+    assert (anatomy.total, anatomy.active) == (FIXED + 384 + 192 + 64, FIXED + 192)
+    assert anatomy.experts.moe_layers == 2
