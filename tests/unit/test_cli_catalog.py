@@ -240,3 +240,13 @@ def test_a_second_add_is_refused(sizer: Any, tmp_path: Path) -> None:
     outcome = sizer("catalog", "add", "Qwen/Qwen3-0.6B", "--catalog", path, "--offline")
     assert (outcome.code, path.read_text()) == (2, before)
     assert "line 2" in outcome.err
+
+
+def test_narrow(sizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a narrow terminal no name and no number is cut."""
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = sizer("catalog", "--family", "qwen3", "--max-total", "31B", "--min-total", "30B").out.splitlines()
+    assert max(len(line) for line in lines) <= 40
+    words = " ".join(line.strip() for line in lines)
+    assert "Qwen/Qwen3-30B-A3B: 30.53 B total, 3.35 B active" in words
+    assert "…" not in words

@@ -21,14 +21,19 @@ _LICENCE_WIDTH = 10
 
 
 def show_list(report: CatalogList, console: Console) -> None:
-    """One line an entry; the licence where the width allows."""
+    """One line an entry, in columns where the width allows; the licence where there is room left."""
     if report.models:
         longest = max(len(safe(entry.id)) for entry in report.models)
         room = console.width - longest - 32
         columns = [("model", "left!"), ("total", "right!"), ("active", "right!"), ("context", "right!")]
         if room >= _LICENCE_WIDTH:
             columns.append(("licence", "left!"))
-        console.print(table(columns, [_row(entry, room)[: len(columns)] for entry in report.models]))
+        rows = [_row(entry, room)[: len(columns)] for entry in report.models]
+        if room >= 0:
+            console.print(table(columns, rows))
+        else:  # no room for a column each: a name or a number that is cut says nothing
+            for name, total, active, *_ in rows:
+                console.print(Text(f"{name}: {total} total, {active} active"))
         console.print()
     shown = f"{len(report.models)} of {plural(report.catalog_models, 'model')}"
     unknown = f"; {report.unknown} left out, whose figure is not known" if report.unknown else ""
