@@ -112,8 +112,11 @@ class Hub:
             def hub(self) -> Hub:
                 return hub
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bound)
-        self.server.daemon_threads = True
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128  # with the usual 5, of 32 connections at once some wait a second
+
+        self.server = Server(("127.0.0.1", 0), Bound)
         self.port = self.server.server_address[1]
         self.address = f"http://127.0.0.1:{self.port}"
         self.cdn = f"http://localhost:{self.port}"

@@ -8,12 +8,9 @@ incomplete; only where nothing can be read is it an error.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import msgspec
 
 from sizer.errors import InvalidDataError, NotFoundError, SizerError, UnavailableError, UsageError
 from sizer.headers.gguf import check_split, config_from_metadata
@@ -21,6 +18,7 @@ from sizer.headers.interface import Header
 from sizer.notices import Notice
 from sizer.reference import Reference, check_path
 from sizer.sources import layout
+from sizer.sources.documents import parse_document
 from sizer.sources.interface import Checkpoint, FileEntry, Listing, Part, Progress, Source
 from sizer.sources.layout import WeightSet
 from sizer.units import format_bytes, format_count, plural
@@ -29,8 +27,6 @@ __all__ = ["MAX_SHARDS", "load_checkpoint"]
 
 MAX_SHARDS = 2_000
 """Shards that one index may name; the largest models have about 200."""
-MAX_DEPTH = 64
-"""Levels of a JSON document."""
 _QUANTIZATION_DOCUMENTS = (
     "hf_quant_config.json",
     "quantize_config.json",
@@ -38,7 +34,6 @@ _QUANTIZATION_DOCUMENTS = (
     "quantization_config.json",
 )
 _NAMES_SHOWN = 3
-_DECODER = msgspec.json.Decoder()
 
 
 @dataclass(kw_only=True)
@@ -492,53 +487,6 @@ class _Loader:
 
     def _notice(self, code: str, message: str) -> None:
         self._notices.append(Notice(code=code, message=message))
-
-
-def parse_document(raw: bytes, path: str) -> Any:
-    """JSON as Python values; NaN becomes None. Raises InvalidDataError where it is not JSON or too deep."""
-    try:
-        value = _parse(raw)
-    except RecursionError as error:
-        raise _no_json(path, "it is nested too deeply") from error
-    except ValueError as error:
-        raise _no_json(path, f"it is not JSON ({str(error)[:120]})") from error
-    if _is_deeper(value, MAX_DEPTH):
-        raise _no_json(path, f"it is nested deeper than {MAX_DEPTH} levels")
-    return value
-
-
-def _parse(raw: bytes) -> Any:
-    """msgspec takes a third of the time on an index of 90,000 names; json knows NaN, infinity and other encodings."""
-    try:
-        return _DECODER.decode(raw)
-    except msgspec.MsgspecError:
-        return json.loads(raw, parse_constant=_constant, parse_int=_integer)
-
-
-def _constant(name: str) -> float | None:
-    return None if name == "NaN" else float(name)
-
-
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= 40 else float(digits)
-
-
-def _is_deeper(value: object, levels: int) -> bool:
-    level: list[Any] = [value] if isinstance(value, dict | list) else []
-    for _ in range(levels):
-        level = [
-            inner
-            for item in level
-            for inner in (item.values() if isinstance(item, dict) else item)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return False
-    return True
-
-
-def _no_json(path: str, why: str) -> InvalidDataError:
-    return InvalidDataError(f"`{path}` cannot be used", code="document.form", because=why)
 
 
 def _join(folder: str, name: str) -> str:

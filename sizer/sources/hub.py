@@ -8,7 +8,6 @@ are huggingface_hub's; addresses are made here, because its own calls have no de
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
 import threading
@@ -24,10 +23,10 @@ from sizer.errors import InvalidDataError, NotFoundError, SizerError, Unavailabl
 from sizer.headers.gguf import GgufReader
 from sizer.headers.interface import Header
 from sizer.headers.safetensors import MAX_HEADER_BYTES, header_length, parse_header
-from sizer.notices import Notice
 from sizer.sources.answers import Subject, looks_like_a_page, page_error, status_error
 from sizer.sources.crew import Crew, Job
-from sizer.sources.interface import FileEntry, HubFacts, Listing, Progress, Reading, Source
+from sizer.sources.interface import FileEntry, Listing, Progress, Reading, Source
+from sizer.sources.listing import read_listing, read_revision_names
 from sizer.sources.ranges import FIRST_BYTES, RangeReader
 from sizer.sources.transfer import Transfer, inflate
 
@@ -47,7 +46,6 @@ _GRACE_SECONDS = 5.0
 _ASIDE_SECONDS = 5.0
 _NAMES_SHOWN = 8
 _PUBLIC_HUB = "https://huggingface.co"
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHARD = re.compile(r"(.+)-\d{1,6}-of-\d{1,6}\.safetensors")
 
 
@@ -167,7 +165,7 @@ class HubSource(Source):
             self._name_revisions(raw.error)
         if raw.error is not None:
             raise raw.error
-        return _read_listing(raw.result or b"", self._asked, subject)
+        return read_listing(raw.result or b"", self._asked, subject)
 
     def listing(self) -> Listing:
         """All files at the commit that the revision has now: one request."""
@@ -181,7 +179,7 @@ class HubSource(Source):
             lambda: self._get(where, self._subject(None), MAX_DOCUMENT_BYTES, attempts=1, deadline=deadline)
         )
         raw = self._wait([job])[0].result
-        if names := _revision_names(raw or b""):
+        if names := read_revision_names(raw or b""):
             shown = ", ".join(f"`{name}`" for name in names[:_NAMES_SHOWN])
             more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
             error.because = f"its branches and tags are {shown}{more}"
@@ -418,105 +416,10 @@ class HubSource(Source):
             raise
 
 
-def _read_listing(raw: bytes, asked: str, subject: Subject) -> Listing:
-    try:
-        answer = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise _odd_answer(subject, "it is not JSON") from error
-    if not isinstance(answer, dict):
-        raise _odd_answer(subject, "it is not a JSON object")
-    repository, commit = answer.get("id"), answer.get("sha")
-    if not isinstance(repository, str) or not re.fullmatch(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?", repository):
-        raise _odd_answer(subject, "it names no repository")
-    if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
-        raise _odd_answer(subject, "it names no commit")
-    siblings = answer.get("siblings")
-    if not isinstance(siblings, list):
-        raise _odd_answer(subject, "it has no list of files")
-    notices: tuple[Notice, ...] = ()
-    if repository.lower() != asked.lower():
-        notices = (
-            Notice(code="hub.renamed", message=f"`{asked}` is now `{repository}` on the Hub; the new name was read."),
-        )
-    return Listing(
-        repository=repository,
-        commit=commit,
-        files=tuple(entry for item in siblings if (entry := _entry(item)) is not None),
-        hub=_facts(answer),
-        notices=notices,
-    )
-
-
-def _revision_names(raw: bytes) -> list[str]:
-    try:
-        answer = json.loads(raw)
-    except (ValueError, RecursionError):
-        return []
-    refs = [ref for kind in ("branches", "tags") for ref in _list(_table(answer).get(kind))]
-    return [name for ref in refs if (name := _text(_table(ref).get("name"))) is not None]
-
-
-def _entry(item: object) -> FileEntry | None:
-    path = item.get("rfilename") if isinstance(item, dict) else None
-    if not isinstance(item, dict) or not isinstance(path, str) or ".." in path.split("/") or path.startswith("/"):
-        return None
-    return FileEntry(path=path, size_bytes=_count(item.get("size")))
-
-
-def _facts(answer: Mapping[str, Any]) -> HubFacts:
-    tensors = _table(answer.get("safetensors"))
-    total = _count(tensors.get("total"))
-    if total is None:
-        total = _count(_table(answer.get("gguf")).get("total"))
-    tags = tuple(tag for tag in _list(answer.get("tags")) if isinstance(tag, str))
-    licence = _table(answer.get("cardData")).get("license")
-    if not isinstance(licence, str):
-        licence = next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), None)
-    return HubFacts(
-        total_parameters=total,
-        parameters_by_dtype={
-            str(dtype): value
-            for dtype, count in _table(tensors.get("parameters")).items()
-            if (value := _count(count)) is not None
-        },
-        licence=licence,
-        tags=tags,
-        pipeline_tag=_text(answer.get("pipeline_tag")),
-        library_name=_text(answer.get("library_name")),
-        gated=bool(answer.get("gated")),
-        last_modified=_text(answer.get("lastModified")),
-    )
-
-
-def _table(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
-
-
 def _too_large(subject: Subject, size: int, limit: int) -> InvalidDataError:
     return InvalidDataError(
         f"{subject.name} is larger than is read",
         code="hub.too_large",
         because=f"{size:,} bytes, at most {limit:,} are read",
         hint="check that this is a model; nothing that long is needed to count one",
-    )
-
-
-def _odd_answer(subject: Subject, why: str) -> InvalidDataError:
-    return InvalidDataError(
-        f"the Hub's answer for {subject.name} cannot be used",
-        code="hub.answer",
-        because=why,
-        hint="check HF_ENDPOINT: does a Hub answer there?",
     )

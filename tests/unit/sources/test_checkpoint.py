@@ -12,7 +12,8 @@ import pytest
 from sizer.errors import InvalidDataError, NotFoundError, UnavailableError, UsageError
 from sizer.headers.interface import Header, StoredTensor
 from sizer.reference import Reference
-from sizer.sources.checkpoint import load_checkpoint, parse_document
+from sizer.sources.checkpoint import load_checkpoint
+from sizer.sources.documents import parse_document
 from sizer.sources.interface import Checkpoint, FileEntry, HubFacts, Listing, Progress, Reading, Source
 
 MODEL = Reference(text="a/b", kind="hub", repository="a/b")

@@ -21,8 +21,8 @@ import pytest
 from sizer.errors import InvalidDataError, NotFoundError, SizerError, UnavailableError, UsageError
 from sizer.reference import parse_reference
 from sizer.sources import hub as hub_module
-from sizer.sources import transfer as transfer_module
 from sizer.sources.checkpoint import load_checkpoint
+from sizer.sources.failures import translate
 from sizer.sources.hub import FIRST_BYTES, connect
 from sizer.sources.interface import Checkpoint
 from sizer.sources.open import ReadingSettings, read_checkpoint
@@ -143,11 +143,11 @@ def test_proxy_variable_is_named(failure: Exception, name: str, monkeypatch: pyt
     for other in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv(name, "http://127.0.0.1:9")
-    error = transfer_module._translate(failure, "https://hub.test")
+    error = translate(failure, "https://hub.test")
     assert error.code == "hub.proxy"
     assert name in error.because
     monkeypatch.setenv("NO_PROXY", "hub.test")
-    assert name not in transfer_module._translate(failure, "https://hub.test").because
+    assert name not in translate(failure, "https://hub.test").because
 
 
 def test_bad_proxy_variable(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
