@@ -199,7 +199,7 @@ def _likely_top_k(settings: Settings, most: int) -> dict[str, int]:
     """Keys whose words say "experts per token", with values that a layer allows."""
     words = vocabulary().keys
     found: dict[str, int] = {}
-    for key, value in settings.items():
+    for key, value in settings.paths():
         parts = re.split(r"[_.]+", key.lower())
         says_experts, says_chosen = words.of_experts.any(parts), words.chosen.any(parts)
         if says_experts and says_chosen and not words.not_top_k.any(parts) and _is_count(value) and value <= most:

@@ -146,6 +146,14 @@ class Settings:
                 if isinstance(inner := scope.get(group), dict):
                     yield from inner.items()
 
+    def paths(self) -> Iterator[tuple[str, Any]]:
+        """All key-value pairs of the scopes and of every group in them, named by it: `moe.top_k`."""
+        for scope in self._scopes:
+            yield from scope.items()
+            for group, inner in scope.items():
+                if isinstance(inner, dict) and not _names_a_tower(group):
+                    yield from ((f"{group}.{key}", value) for key, value in inner.items())
+
     def _ignored(self, keys: tuple[str, ...], value: Any) -> None:
         shown = repr(value)
         shown = shown if len(shown) <= 60 else shown[:57] + "..."

@@ -104,6 +104,15 @@ def test_a_key_that_nobody_listed_is_read_by_its_words(key: str) -> None:
     assert (anatomy.active, anatomy.experts.top_k_source) == (FIXED + 96, key)
 
 
+@pytest.mark.parametrize("group", ["moe", "moe_params", "expert_config", "router_settings"])
+def test_a_group_of_keys_says_what_they_are_about(group: str) -> None:
+    """`top_k` alone is how text is sampled; in a group about experts it is how many a token uses."""
+    experts = {"model.layers.{0-1}.mlp.experts.{0-3}.up.weight": (6, 8)}
+    config: dict[str, object] = {key: CONFIG[key] for key in ("vocab_size", "num_experts", "tie_word_embeddings")}
+    assert count(experts, config | {"top_k": 2}).active is None
+    assert count(experts, config | {group: {"top_k": 2}}).active == FIXED + 192
+
+
 def test_unlisted_keys_that_disagree_are_not_guessed_from() -> None:
     """Two keys that could both be the top-k leave it unknown."""
     config = {"num_experts": 4, "router_k": 1, "moe_num_selected": 2}
