@@ -99,9 +99,11 @@ class _Loader:
         others = self._others(drafts)
         readable = [draft for draft in drafts if draft.weights.is_read]
         parts = self._read_headers(drafts)
+        if unread := [draft for draft in drafts if not draft.weights.is_read]:
+            self._is_retryable = False
+            self._notice("weights.unread", _unread_message(unread, all_of_them=not readable))
         if not readable:
             kind = "bin"
-            self._notice("weights.unread", _unread_message(drafts))
         else:
             kind = "pipeline" if len(parts) > 1 else "gguf" if readable[0].weights.suffix == "gguf" else "safetensors"
         return self._assemble(
@@ -508,13 +510,13 @@ def _first_words(error: Exception) -> str:
     return str(error).rstrip(".") if isinstance(error, SizerError) else f"{type(error).__name__}: {error}"
 
 
-def _unread_message(drafts: Sequence[_Draft]) -> str:
+def _unread_message(drafts: Sequence[_Draft], *, all_of_them: bool) -> str:
     files = [file for draft in drafts for file in draft.weights.files]
     size = sum(file.size_bytes or 0 for file in files)
-    return (
-        f"Only weights whose headers are not read: {plural(len(files), 'file')}, {format_bytes(size)} "
-        f"({_quoted([file.path for file in files])}); nothing was counted."
-    )
+    listed = f"{plural(len(files), 'file')}, {format_bytes(size)} ({_quoted([file.path for file in files])})"
+    if all_of_them:
+        return f"Only weights whose headers are not read: {listed}; nothing was counted."
+    return f"Weights whose headers are not read are left out: {listed}."
 
 
 def _nearest(path: str, known: Iterable[str]) -> str:

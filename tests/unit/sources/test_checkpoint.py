@@ -400,6 +400,29 @@ def test_diffusers() -> None:
     assert checkpoint.notices == ()
 
 
+def test_a_component_in_pytorch_files() -> None:
+    """A component whose headers are not read is named and makes the checkpoint incomplete, for good."""
+    checkpoint = load(
+        {
+            "model_index.json": {"unet": ["d", "U"], "safety_checker": ["d", "S"]},
+            "unet/diffusion_pytorch_model.safetensors": "u",
+            "safety_checker/pytorch_model.bin": "s",
+        }
+    )
+    assert names(checkpoint) == [["u"], []]
+    assert [file.path for file in checkpoint.parts[1].unread] == ["safety_checker/pytorch_model.bin"]
+    assert codes(checkpoint) == ["weights.unread"]
+    assert not checkpoint.reading.complete
+    assert not checkpoint.reading.retryable
+
+
+def test_model_index_that_is_none() -> None:
+    """Where model_index.json cannot be used every folder with weights is a component."""
+    checkpoint = load({"model_index.json": b"{", "b/model.safetensors": "b", "a/model.safetensors": "a"})
+    assert [part.name for part in checkpoint.parts] == ["a", "b"]
+    assert codes(checkpoint) == ["config.unreadable"]
+
+
 def test_sentence_transformers() -> None:
     """Modules with weights of their own are parts; a plain encoder stays one model."""
     modules = [
