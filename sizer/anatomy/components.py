@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sizer.anatomy.experts import ExpertLayers
-from sizer.anatomy.parts import Placed, is_token_table, module_of
+from sizer.anatomy.parts import Placed, find_token_table, is_shared, module_of
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import vocabulary
 from sizer.quantization.interface import LogicalTensor
 
-__all__ = ["Unique", "head_is_tied", "table_parameters", "text_component", "without_copies"]
+__all__ = ["Unique", "head_is_tied", "table_parameters", "text_components", "without_copies"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +23,21 @@ class Unique:
     copies: list[LogicalTensor]
 
 
-def text_component(group: LogicalTensor, layers: ExpertLayers, vocabulary_size: int | None) -> str:
-    """The component of one group of the text stack that holds no routed experts."""
+def text_components(
+    groups: Sequence[LogicalTensor], layers: ExpertLayers, vocabulary_size: int | None
+) -> Iterable[Placed]:
+    """The groups of the text stack that hold no routed experts, each with its component."""
+    table = find_token_table(groups, vocabulary_size)
+    for group in groups:
+        if group is table:
+            yield "input_embedding", group
+        else:
+            component = _component(group, layers, vocabulary_size)
+            is_like_table = table is not None and group.shape == table.shape and "*" not in group.name
+            yield ("output_head" if is_like_table and component in ("mixer", "other") else component), group
+
+
+def _component(group: LogicalTensor, layers: ExpertLayers, vocabulary_size: int | None) -> str:
     words, module = vocabulary(), module_of(group.name)
     in_layer = "*" in group.name
     if words.shared_experts.any(module):
@@ -62,13 +75,15 @@ def _is_lookup(group: LogicalTensor, module: Sequence[str], vocabulary_size: int
         return False
     if words.lookup.any(module):  # a projection beside the table has few rows
         return 2 * shape[0] >= rows
-    return "embed" in module[-1] and rows > 0 and shape[0] > 2 * rows
+    if not rows or "embed" not in module[-1] or words.input_embedding.has(module[-1]) or words.head.has(module[-1]):
+        return False
+    return shape[0] >= rows  # a second table of the vocabulary, or a larger one
 
 
 def without_copies(placed: Sequence[Placed], settings: Settings, family_default: bool | None) -> Unique:
     """What is counted once: not a tied head that is stored anyway, nor an encoder's own copy of a shared table."""
-    tables = [group for component, group in placed if component == "input_embedding" and is_token_table(group)]
-    main = next((group for group in tables if _is_shared(group)), tables[0] if tables else None)
+    tables = [group for component, group in placed if _is_table(component, group)]
+    main = find_token_table(tables, settings.vocabulary_size)
     is_tied = _declared_tied(settings, family_default)
     unique = Unique(placed=[], copies=[])
     biases: set[tuple[int, ...] | None] = set()
@@ -76,10 +91,13 @@ def without_copies(placed: Sequence[Placed], settings: Settings, family_default:
         is_like_table = main is not None and group is not main and group.shape == main.shape and group.count == 1
         is_copy = False
         if component == "input_embedding" and is_like_table and main is not None:
-            is_copy = _is_shared(main) and bool(re.search("encoder|decoder", group.name))
+            is_copy = is_shared(main) and bool(re.search("encoder|decoder", group.name))
         elif component == "output_head" and is_tied and main is not None:
             is_bias = group.shape == (main.shape or ())[:1]
-            is_copy = is_like_table or (is_bias and group.shape in biases)  # `cls.predictions.decoder.bias`
+            is_named = vocabulary().head.any(module_of(group.name))
+            is_copy = (is_like_table and is_named) or (
+                is_bias and group.shape in biases
+            )  # `cls.predictions.decoder.bias`
             biases |= {group.shape} if is_bias else set()
         if is_copy:
             unique.copies.append(group)
@@ -92,11 +110,6 @@ def _declared_tied(settings: Settings, family_default: bool | None) -> bool:
     """What config.json says of head and embedding; where it contradicts itself, the files are right."""
     stated = settings.flags(*vocabulary().keys.tied)
     return False not in stated if stated else bool(family_default)
-
-
-def _is_shared(table: LogicalTensor) -> bool:
-    """Whether the name says that encoder and decoder share this table."""
-    return bool(re.search(r"(^|\.)shared([._]|$)", table.name))
 
 
 def head_is_tied(placed: Sequence[Placed], settings: Settings) -> bool:
@@ -115,4 +128,5 @@ def table_parameters(placed: Iterable[Placed]) -> int:
 
 
 def _is_table(component: str, group: LogicalTensor) -> bool:
-    return component == "input_embedding" and is_token_table(group)
+    words, is_matrix = vocabulary(), len(group.shape or ()) == 2 and group.count == 1
+    return component == "input_embedding" and is_matrix and not words.position_embedding.any(module_of(group.name))

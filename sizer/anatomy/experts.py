@@ -77,7 +77,7 @@ def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertL
     """The routed experts among these tensors of one text stack."""
     words, declared = vocabulary(), _declared_counts(settings)
     router_rows = _router_rows(groups, declared)
-    known = _known_counts(groups, declared, router_rows)
+    evidence = _gather(groups, declared, router_rows)
     sizes: dict[Block, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     indexed: dict[Block, set[int]] = defaultdict(set)
     fused: dict[Block, int] = {}
@@ -86,13 +86,13 @@ def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertL
         segments, place = group.name.split("."), None
         if words.shared_experts.any(segments):
             pass
-        elif (star := _expert_star(group, segments, known)) is not None:
+        elif (star := _expert_star(group, segments, evidence)) is not None:
             place = head, stars = _block_name(segments, star)
             for index in group.indices:
                 block, expert = (head, index[:stars]), index[stars]
                 indexed[block].add(expert)
                 sizes[block][expert] += group.parameters
-        elif (count := _fused_count(group, segments, known)) is not None:
+        elif (count := _fused_count(group, segments, evidence)) is not None:
             place = head, stars = _fused_block_name(segments)
             for index in group.indices:
                 fused[head, index[:stars]] = max(count, fused.get((head, index[:stars]), 0))
@@ -234,22 +234,40 @@ def _declared_counts(settings: Settings) -> frozenset[int]:
     return frozenset(number for number in numbers if number > 1)
 
 
-def _known_counts(
-    groups: Sequence[LogicalTensor], declared: frozenset[int], router_rows: dict[str, set[int]]
-) -> dict[str, frozenset[int]]:
+@dataclass(frozen=True, kw_only=True)
+class _Evidence:
+    """What speaks for experts where no word of a name does."""
+
+    counts: dict[str, frozenset[int]]
     """By stack, the numbers of experts that config.json, a router or a fused tensor under a plain word says."""
+    homes: frozenset[str]
+    """Modules that hold a tensor fused in three dimensions: what has a row per expert there belongs to them."""
+
+    def of(self, segments: Sequence[str]) -> frozenset[int]:
+        return self.counts.get(_layer_of(segments), frozenset())
+
+
+def _gather(groups: Sequence[LogicalTensor], declared: frozenset[int], router_rows: dict[str, set[int]]) -> _Evidence:
     words = vocabulary()
     found: dict[str, set[int]] = defaultdict(set)
     for group in groups:
         segments = group.name.split(".")
-        stack = _layer_of(segments)
-        found[stack] |= declared | router_rows.get(stack, set())
+        found[_layer_of(segments)] |= declared | router_rows.get(_layer_of(segments), set())
         if len(group.shape or ()) == 3 and words.fused_experts.any(segments) and not words.shared_experts.any(segments):
-            found[stack].add((group.shape or (0,))[0])
-    return {stack: frozenset(count for count in counts if count > 1) for stack, counts in found.items()}
+            found[_layer_of(segments)].add((group.shape or (0,))[0])
+    evidence = _Evidence(
+        counts={stack: frozenset(count for count in counts if count > 1) for stack, counts in found.items()},
+        homes=frozenset(),
+    )
+    fused = (
+        group.name.rpartition(".")[0]
+        for group in groups
+        if len(group.shape or ()) == 3 and _fused_count(group, group.name.split("."), evidence)
+    )
+    return replace(evidence, homes=frozenset(fused))
 
 
-def _expert_star(group: LogicalTensor, segments: list[str], known: dict[str, frozenset[int]]) -> int | None:
+def _expert_star(group: LogicalTensor, segments: list[str], evidence: _Evidence) -> int | None:
     """The segment whose number tells experts apart, or None."""
     words = vocabulary()
     for position, segment in enumerate(segments):
@@ -257,14 +275,15 @@ def _expert_star(group: LogicalTensor, segments: list[str], known: dict[str, fro
             return position
         if words.numbered_expert.has(segment):
             return position
-    if words.mixer.any(segments) or words.norm.any(segments):
+    if words.norm.any(segments):
         return None
     # no word says so: a number below the layer that runs over exactly as many values as there are experts
-    counts = known.get(_layer_of(segments), frozenset())
     stars = [position for position, segment in enumerate(segments) if segment == "*"]
     for order, position in enumerate(stars[1:], start=1):
-        numbers = {index[order] for index in group.indices}
-        if len(numbers) in counts and max(numbers) == len(numbers) - 1:
+        numbers: dict[tuple[int, ...], set[int]] = defaultdict(set)
+        for index in group.indices:
+            numbers[index[:order]].add(index[order])
+        if all(len(seen) in evidence.of(segments) and max(seen) == len(seen) - 1 for seen in numbers.values()):
             return position
     return None
 
@@ -277,10 +296,9 @@ def _block_name(segments: list[str], star: int) -> tuple[str, int]:
     return ".".join(head), sum(segment.count("*") for segment in segments[:star])
 
 
-def _fused_count(group: LogicalTensor, segments: list[str], known: dict[str, frozenset[int]]) -> int | None:
+def _fused_count(group: LogicalTensor, segments: list[str], evidence: _Evidence) -> int | None:
     """How many experts a fused tensor holds, or None where it is not one."""
-    words, shape = vocabulary(), group.shape or ()
-    counts = known.get(_layer_of(segments), frozenset())
+    words, shape, counts = vocabulary(), group.shape or (), evidence.of(segments)
     place = next((i for i, segment in enumerate(segments) if words.fused_experts.has(segment)), None)
     if len(shape) >= 3 and shape[0] > 1:
         if place is not None:
@@ -289,10 +307,11 @@ def _fused_count(group: LogicalTensor, segments: list[str], known: dict[str, fro
         return shape[0] if shape[0] in counts and not is_mixer else None
     if words.router.any(segments if place is None else segments[place + 1 :]) or not shape:
         return None
-    if words.expert_rows.any(segments):  # biases and scales of fused experts, or experts flattened into rows
-        if shape[0] in counts:
-            return shape[0]
-        return next((c for c in sorted(counts) if len(shape) == 2 and any(size % c == 0 for size in shape)), None)
+    is_beside = group.name.rpartition(".")[0] in evidence.homes
+    if shape[0] in counts and (is_beside or words.expert_rows.any(segments)):
+        return shape[0]  # biases and scales of fused experts
+    if len(shape) == 2 and words.expert_rows.any(segments):  # experts flattened into rows or columns
+        return next((count for count in sorted(counts) if any(size % count == 0 for size in shape)), None)
     return None
 
 
@@ -309,13 +328,13 @@ def _router_rows(groups: Sequence[LogicalTensor], declared: frozenset[int]) -> d
     words = vocabulary()
     found: dict[str, set[int]] = defaultdict(set)
     for group in groups:
-        segments = group.name.split(".")
+        segments, shape = group.name.split("."), group.shape or ()
         place = next((i for i, s in enumerate(segments) if words.router.has(s)), None)
-        if place is None or group.shape is None or len(group.shape) != 2 or words.shared_experts.any(segments):
+        if place is None or len(shape) != 2 or min(shape) < 2 or words.shared_experts.any(segments):
             continue
-        rows = min(group.shape)
-        if rows > 1 and (words.router_only.has(segments[place]) or rows in declared or not declared):
-            found[_layer_of(segments[:place])].add(rows)
+        is_narrow = 4 * min(shape) <= max(shape) and not words.attention.any(segments)
+        if words.router_only.has(segments[place]) or min(shape) in declared or is_narrow:
+            found[_layer_of(segments[:place])].add(min(shape))
     return found
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sizer.anatomy import experts
-from sizer.anatomy.components import head_is_tied, table_parameters, text_component, without_copies
+from sizer.anatomy.components import head_is_tied, table_parameters, text_components, without_copies
 from sizer.anatomy.parts import TOWERS, place_beside, without_buffers
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import family_of, vocabulary
@@ -102,7 +102,7 @@ def analyse(tensors: Sequence[LogicalTensor], config: dict[str, object] | None) 
     routed = experts.routed_active(layers, top_k, settings)
     placed = [(component, group) for component, group in placed if component != ""]
     placed += [("routed_experts", group) for group in layers.routed]
-    placed += [(text_component(group, layers, settings.vocabulary_size), group) for group in layers.rest]
+    placed += text_components(layers.rest, layers, settings.vocabulary_size)
     unique = without_copies(placed, settings, family.tie_word_embeddings)
 
     totals: dict[str, int] = defaultdict(int)

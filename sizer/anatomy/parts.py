@@ -7,6 +7,7 @@ text lives where its token table lives, and what is stored elsewhere serves anot
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import vocabulary
 from sizer.quantization.interface import LogicalTensor
 
-__all__ = ["TOWERS", "Placed", "is_token_table", "module_of", "place_beside", "without_buffers"]
+__all__ = ["TOWERS", "Placed", "find_token_table", "is_shared", "module_of", "place_beside", "without_buffers"]
 
 TOWERS = frozenset({"vision", "audio", "other_encoders", "projector"})
 """Components that serve another modality than text."""
@@ -31,8 +32,8 @@ _LAYER_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "block_
 class _TextRoot:
     segments: tuple[str, ...]
     """What the names of the text stack begin with."""
-    width: int
-    """Columns of its token table."""
+    shape: tuple[int, ...]
+    """Shape of its token table: vocabulary x width."""
 
     def holds(self, segments: Sequence[str]) -> bool:
         return tuple(segments[: len(self.segments)]) == self.segments
@@ -44,7 +45,25 @@ def module_of(name: str) -> list[str]:
     return segments[:-1] if len(segments) > 1 and segments[-1] in ("weight", "bias") else segments
 
 
-def is_token_table(group: LogicalTensor) -> bool:
+def find_token_table(groups: Iterable[LogicalTensor], vocabulary_size: int | None) -> LogicalTensor | None:
+    """The table that is looked up by token: by its word, else by its rows; None where there is none.
+
+    Of several the shared one comes first, then one with the vocabulary's rows, then the largest.
+    """
+    words = vocabulary()
+    outside = [group for group in groups if len(group.shape or ()) == 2 and "*" not in group.name]
+    named = [group for group in outside if _is_named_table(group)]
+    if not named:
+        named = [group for group in outside
+                 if _rows(group) == vocabulary_size and not words.head.any(module_of(group.name))]  # fmt: skip
+    return max(
+        named,
+        key=lambda group: (is_shared(group), _rows(group) == vocabulary_size, group.parameters),
+        default=None,
+    )
+
+
+def _is_named_table(group: LogicalTensor) -> bool:
     """Whether the group is a table that is looked up by token, by its name and shape."""
     words, module = vocabulary(), module_of(group.name)
     return (
@@ -53,6 +72,15 @@ def is_token_table(group: LogicalTensor) -> bool:
         and words.input_embedding.has(module[-1])
         and not words.position_embedding.any(module)
     )
+
+
+def is_shared(table: LogicalTensor) -> bool:
+    """Whether the name says that encoder and decoder share this table."""
+    return bool(re.search(r"(^|\.)shared([._]|$)", table.name))
+
+
+def _rows(group: LogicalTensor) -> int:
+    return (group.shape or (0,))[0]
 
 
 def without_buffers(tensors: Iterable[LogicalTensor]) -> tuple[list[LogicalTensor], int]:
@@ -81,11 +109,11 @@ def _is_buffer(group: LogicalTensor) -> bool:
 def place_beside(tensors: Iterable[LogicalTensor], settings: Settings) -> list[Placed]:
     """Each group with its component, `""` for the text stack. Groups are split where only some layers are MTP."""
     placed = list(_place_by_words(list(tensors), settings))
-    tables = [group for component, group in placed if component == "" and is_token_table(group)]
-    if not tables:  # no text: a tower on its own is the model
+    table = find_token_table((group for c, group in placed if c == ""), settings.vocabulary_size)
+    if table is None:  # no text: a tower on its own is the model
         return [("" if component in TOWERS else component, group) for component, group in placed]
     is_multimodal = settings.has_towers or any(component in TOWERS for component, _ in placed)
-    return list(_place_by_root(placed, _text_root(tables, settings), settings)) if is_multimodal else placed
+    return list(_place_by_root(placed, _text_root(table), settings)) if is_multimodal else placed
 
 
 def _place_by_words(groups: Sequence[LogicalTensor], settings: Settings) -> Iterable[Placed]:
@@ -106,16 +134,14 @@ def _place_by_words(groups: Sequence[LogicalTensor], settings: Settings) -> Iter
             yield component, group
 
 
-def _text_root(tables: Sequence[LogicalTensor], settings: Settings) -> _TextRoot:
-    """Where the text stack is: beside the token table that has the vocabulary's rows, else the largest."""
-    words, rows = vocabulary(), settings.vocabulary_size
-    table = max(tables, key=lambda group: ((group.shape or (0,))[0] == rows, group.parameters))
+def _text_root(table: LogicalTensor) -> _TextRoot:
+    """Where the text stack is: beside its token table."""
     module = module_of(table.name)[:-1]
-    while module and words.input_embedding.has(module[-1]):
+    while module and vocabulary().input_embedding.has(module[-1]):
         module = module[:-1]
     if module and module[-1] == "encoder":  # an encoder that shares its table with the decoder beside it
         module = module[:-1]
-    return _TextRoot(segments=tuple(module), width=(table.shape or (0, 0))[-1])
+    return _TextRoot(segments=tuple(module), shape=table.shape or (0, 0))
 
 
 def _place_by_root(placed: Sequence[Placed], root: _TextRoot, settings: Settings) -> Iterable[Placed]:
@@ -126,9 +152,13 @@ def _place_by_root(placed: Sequence[Placed], root: _TextRoot, settings: Settings
         segments = group.name.split(".")
         if component == "" and root.holds(segments):
             component = "other_encoders" if _child(group, root.segments) in foreign else ""
-        elif component == "" and ("*" in group.name or not vocabulary().head.any(segments)):
+        elif component == "" and not _is_head(group, root):
             component = "other_encoders" if _child(group, ()) in stacks else "projector"
         yield component, group
+
+
+def _is_head(group: LogicalTensor, root: _TextRoot) -> bool:
+    return "*" not in group.name and (group.shape == root.shape or vocabulary().head.any(group.name.split(".")))
 
 
 def _foreign_stacks(placed: Iterable[Placed], root: _TextRoot) -> set[str]:
@@ -139,7 +169,7 @@ def _foreign_stacks(placed: Iterable[Placed], root: _TextRoot) -> set[str]:
         if component == "" and root.holds(group.name.split(".")):
             child = _child(group, root.segments)
             totals[child][0] += group.total
-            totals[child][1] += group.total if root.width in (group.shape or ()) else 0
+            totals[child][1] += group.total if root.shape[-1] in (group.shape or ()) else 0
             layered |= {child} if _is_layer(group) else set()
     alike = {child for child in layered if 2 * totals[child][1] >= totals[child][0]}
     own = max(alike or layered, key=lambda child: totals[child][0], default="")

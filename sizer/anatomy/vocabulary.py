@@ -58,6 +58,7 @@ class _Table:
     position_embedding: list[str]
     lookup: list[str]
     norm: list[str]
+    attention: list[str]
     mixer: list[str]
     dense_ffn: list[str]
     keys: _Keys
@@ -140,7 +141,8 @@ class Vocabulary:
         self.position_embedding = Words(table.position_embedding)
         self.lookup = Words(table.lookup)
         self.norm = Words(table.norm)
-        self.mixer = Words(table.mixer)
+        self.attention = Words(table.attention)
+        self.mixer = Words([*table.attention, *table.mixer])
         self.dense_ffn = Words(table.dense_ffn)
 
 
