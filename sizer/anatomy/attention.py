@@ -7,6 +7,7 @@ specification is unknown and says why: no layer falls back to a formula that may
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -83,7 +84,7 @@ def describe_attention(
     settings = Settings(config)
     hidden = settings.integer("hidden_size", "n_embd", "d_model", "dim", "hidden_dim", minimum=1)
     seen = read_mixers(placed, settings)
-    form = _form(settings, seen)
+    form, unclear = _form(settings, placed, seen)
     plan = layer_kinds.plan_layers(settings, seen.layer_count)
     common: dict[str, Any] = {
         "form": form,
@@ -94,6 +95,8 @@ def describe_attention(
         "vocabulary_size": settings.integer("vocab_size", "n_vocab", "padded_vocab_size", minimum=1),
         "basis": "counted" if seen.layers else "declared",
     }
+    if unclear:
+        return AttentionSpec(layers=plan.count or len(seen.layers) or None, groups=(), reason=unclear, **common)
     if form == "encoder":
         return AttentionSpec(layers=plan.count or len(seen.layers) or None, groups=(), **common)
     if not seen.layers and settings.is_missing:
@@ -117,18 +120,38 @@ def unknown_attention(reason: str) -> AttentionSpec:
     )  # fmt: skip
 
 
-def _form(settings: Settings, seen: Seen) -> str:
-    """Whether the model generates, and from what."""
+_GENERATES = ("CausalLM", "LMHead", "ConditionalGeneration", "TextGeneration", "Text2Text", "TextToText", "Seq2Seq")
+_READS_ONLY = re.compile(
+    r"For(MaskedLM|PreTraining|\w*Classification|\w*QuestionAnswering|MultipleChoice|\w*Retrieval|CTC|\w*Detection|"
+    r"\w*Segmentation|\w*Matching|\w*Recognition)$|Encoder$|RewardModel$|"
+    r"(Vision|Audio|Image|Video)\w*(Model|Transformer)$"
+)
+
+
+def _form(settings: Settings, placed: Sequence[tuple[str, LogicalTensor]], seen: Seen) -> tuple[str, str]:
+    """Whether the model writes text, and from what; for `unknown`, why."""
     names = settings.config.get("architectures")
     names = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    if settings.flag("is_encoder_decoder") or (seen.has_cross_attention and seen.has_encoder):
-        return "encoder_decoder"
-    generates = any("CausalLM" in n or "LMHead" in n or "ConditionalGeneration" in n for n in names)
-    masked = any(n.endswith(("ForMaskedLM", "ForPreTraining")) for n in names)
+    generates = any(word in name for name in names for word in _GENERATES)
+    reads_only = not generates and any(_READS_ONLY.search(name) for name in names)
+    if not reads_only and (settings.flag("is_encoder_decoder") or (seen.has_cross_attention and seen.has_encoder)):
+        return "encoder_decoder", ""
     both_ways = settings.raw("use_bidirectional_attention") is True or settings.raw("is_causal") is False
-    if (seen.is_encoder_stack or masked or both_ways) and not generates and not settings.flag("is_decoder"):
-        return "encoder"
-    return "decoder"
+    if reads_only or ((seen.is_encoder_stack or both_ways) and not generates and not settings.flag("is_decoder")):
+        if seen.is_encoder_stack and not names and not settings.text("model_type"):
+            return "unknown", "its layers are called an encoder, and config.json does not say whether they write text"
+        return "encoder", ""
+    if seen.layers and not generates and not _has_table(placed, settings.vocabulary_size):
+        return "unknown", "it has no table of tokens and no output head: whether it writes text is not known"
+    return "decoder", ""
+
+
+def _has_table(placed: Sequence[tuple[str, LogicalTensor]], vocabulary_size: int | None) -> bool:
+    """Whether a tensor has a row for every token."""
+    return any(
+        component in ("input_embedding", "output_head") or (vocabulary_size and vocabulary_size in (group.shape or ()))
+        for component, group in placed
+    )
 
 
 def _element_bytes(settings: Settings, placed: Sequence[tuple[str, LogicalTensor]]) -> int:

@@ -140,7 +140,9 @@ def _kinds(settings: Settings, count: int, *, has_headers: bool) -> tuple[tuple[
         words = _words(value, count, numbers_mean=_NUMBERS.get(key))
         if words is None:
             continue
-        if unknown := next((word for word in words if word not in _KIND_OF), None):
+        if isinstance(value, list) and len(value) < count and count % len(value) and key not in _REPEATED:
+            return f"config.json: `{key}` lists {len(value)} layers, there are {count}", key
+        if (unknown := next((word for word in words if word not in _KIND_OF), None)) is not None:
             return f"config.json: `{key}` has `{unknown}`, which is not understood", key
         return tuple(_KIND_OF[word] for word in words), key
     for keys, rule in _RULES:
@@ -159,6 +161,8 @@ def _odd_key(settings: Settings) -> str | None:
     return next((key for key, value in settings.items() if value and (key in STATE_KEYS or _ODD.search(key))), None)
 
 
+_REPEATED = ("block_types",)
+"""Lists that are repeated over the layers, whatever is left of the last round."""
 # What 0 and 1 mean in lists of numbers.
 _NUMBERS = {
     "attn_type_list": ("linear", "full_attention"),
@@ -174,7 +178,7 @@ def _words(value: Any, count: int, numbers_mean: tuple[str, str] | None) -> list
     if not isinstance(value, list) or not value:
         return None
     if numbers_mean and all(isinstance(item, int) for item in value):
-        value = [numbers_mean[min(int(item), 1)] for item in value]
+        value = [numbers_mean[int(item > 0)] for item in value]
     if not all(isinstance(item, str) for item in value):
         return None
     words = [item.lower() for item in value]
@@ -224,7 +228,7 @@ def _window_pattern(settings: Settings, count: int) -> list[str] | None:
     value = settings.raw("sliding_window_pattern", "_sliding_window_pattern")
     if isinstance(value, str):
         words = _words(value, count, None)
-        return [_KIND_OF.get(word, "full") for word in words] if words else None
+        return [_KIND_OF[word] for word in words] if words and all(word in _KIND_OF for word in words) else None
     return _interval("sliding_window_pattern", hit="full", miss="sliding")(settings, count) or _interval(
         "_sliding_window_pattern", hit="full", miss="sliding"
     )(settings, count)
@@ -233,9 +237,9 @@ def _window_pattern(settings: Settings, count: int) -> list[str] | None:
 def _compress_ratios(settings: Settings, count: int) -> list[str] | None:
     """`compress_ratios`: 0 keeps a window only, a small ratio is sparse, a large one heavily compressed."""
     value = settings.raw("compress_ratios")
-    if not isinstance(value, list) or len(value) < count:
+    if not isinstance(value, list) or len(value) < count or not all(isinstance(item, int) for item in value):
         return None
-    ratios = sorted({int(item) for item in value if item})
+    ratios = sorted({item for item in value if item})
     heavy = ratios[-1] if len(ratios) > 1 else None
     return ["sliding" if not r else "heavily_compressed" if r == heavy else "compressed_sparse" for r in value[:count]]
 
@@ -243,11 +247,14 @@ def _compress_ratios(settings: Settings, count: int) -> list[str] | None:
 def _attention_types(settings: Settings, count: int) -> list[str] | None:
     """`attention_types`: [[["global", "local"], 12]], each inner list repeated."""
     value = settings.raw("attention_types")
-    try:
-        words = [word for names, times in value for _ in range(times) for word in names]
-    except (TypeError, ValueError):
-        return None
-    return [_KIND_OF.get(word, "full") for word in words] if len(words) == count else None
+    words: list[str] = []
+    for entry in value if isinstance(value, list) else ():
+        names, times = entry if isinstance(entry, list) and len(entry) == 2 else (None, None)
+        if not isinstance(names, list) or not isinstance(times, int) or not 0 < times * len(names) <= count:
+            return None
+        words += names * times
+    known = all(isinstance(word, str) and word in _KIND_OF for word in words)
+    return [_KIND_OF[word] for word in words] if known and len(words) == count else None
 
 
 def _rope_layers(settings: Settings, count: int) -> list[str] | None:
@@ -335,7 +342,7 @@ def _repeat(row: _Row, count: int) -> tuple[str, ...]:
 
 
 def _window(settings: Settings) -> int | None:
-    value = settings.raw(*WINDOW_KEYS)
+    value = settings.raw_beside(COUNT_KEYS, WINDOW_KEYS)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
@@ -352,7 +359,7 @@ def _windows(settings: Settings, kinds: Iterable[str]) -> tuple[int | None, ...]
             own = per_layer[layer] if isinstance(per_layer, list) and layer < len(per_layer) else None
             entry = by_layer.get(str(layer)) if isinstance(by_layer, dict) else None
             own = own or (entry.get("sliding_window") if isinstance(entry, dict) else None) or window
-            if not isinstance(own, int):
+            if not isinstance(own, int) or own <= 0:
                 return "config.json has sliding-window layers and does not give the window"
             out.append(own)
         elif kind == "chunked":

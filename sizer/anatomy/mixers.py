@@ -140,7 +140,7 @@ def per_layer(settings: Settings, keys: Sequence[str], layer: int = 0) -> int | 
     """An integer of the config, or its entry for a layer where it is a list."""
     value = settings.integers(*keys) if settings.raw(*keys) is not None else None
     if isinstance(value, list):
-        return value[layer] if layer < len(value) else None
+        return value[layer] if layer < len(value) and value[layer] >= 0 else None
     return value
 
 
@@ -266,6 +266,8 @@ def _compressed(kind: str, layer: int, settings: Settings) -> tuple[Mixer, ...]:
         rate = rates.get(f"{kind}_attention", 0)
     else:
         return (Mixer(kind="unknown", reason="compressed attention: config.json has no compression rates"),)
+    if not isinstance(rate, int) or rate < 0:
+        return (Mixer(kind="unknown", reason=f"compressed attention: config.json has a rate of {rate!r}"),)
     if kind == "sliding" or not rate:
         return (near,)
     index = settings.integer("index_head_dim") or 0

@@ -34,6 +34,8 @@ _TOWER_WORDS = frozenset({
     "token2wav", "video", "vision", "visual", "vit", "vqgan", "vqvae",
 })  # fmt: skip
 _DEEPEST = 4
+_LARGEST = 2**48
+"""No size in a config is larger; tokenizers write 1e30 for "no limit"."""
 _VOCABULARY_KEYS = ("vocab_size", "n_vocab", "padded_vocab_size")
 
 
@@ -84,6 +86,13 @@ class Settings:
                     return value
         return None
 
+    def raw_beside(self, anchors: tuple[str, ...], keys: tuple[str, ...]) -> Any:
+        """As `raw`, in the config that also has one of the anchors: a window at the root of a config whose language
+        model is nested is another part's.
+        """
+        scope = next((scope for scope in self._scopes if any(scope.get(key) is not None for key in anchors)), None)
+        return None if scope is None else next((scope[key] for key in keys if scope.get(key) is not None), None)
+
     def integer(self, *keys: str, minimum: int = 0) -> int | None:
         """An integer of at least `minimum`; None (with a notice if a value of another kind stood there)."""
         value = self.raw(*keys)
@@ -91,7 +100,7 @@ class Settings:
             return None
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= _LARGEST:
             self._ignored(keys, value)
             return None
         return int(value)
@@ -99,7 +108,7 @@ class Settings:
     def integers(self, *keys: str) -> int | list[int] | None:
         """An integer, or a list of integers (per layer, or per modality); None where neither stands there."""
         value = self.raw(*keys)
-        if isinstance(value, list) and value and all(isinstance(v, int) and not isinstance(v, bool) for v in value):
+        if isinstance(value, list) and value and all(map(_is_size, value)):
             return [int(v) for v in value]
         if isinstance(value, list):
             self._ignored(keys, value)
@@ -161,6 +170,10 @@ class Settings:
         notice = Notice(code="config.type", message=f"config.json: `{key}` is {shown}, not a usable number; ignored")
         if notice not in self.notices:
             self.notices.append(notice)
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 def _text_like(config: dict[str, Any], depth: int) -> Iterator[dict[str, Any]]:

@@ -46,6 +46,9 @@ def attention(prefix: str, hidden: int, keys: int, layers, queries: int | None =
     ]
 
 
+TABLE = tensor("model.embed_tokens.weight", 32_000, 4096, component="input_embedding")
+
+
 def only(spec):
     """The one mixer of a model whose layers are all alike."""
     (group,) = spec.groups
@@ -188,6 +191,7 @@ def test_state_space_layers():
             tensor("backbone.layers.*.mixer.D", 64),
             tensor("backbone.layers.*.mixer.conv1d.weight", 6144, 1, 4),
             tensor("backbone.layers.*.mixer.out_proj.weight", 2688, 4096),
+            TABLE,
         ],
     )  # fmt: skip
     assert (only(two).kind, only(two).state_elements) == ("mamba2", 64 * 64 * 128)
@@ -354,7 +358,7 @@ def test_nested_text_config_is_read():
 
 def test_no_config_counts_every_layer_and_says_so():
     """Without config.json the headers give an upper bound, with a notice."""
-    spec = describe_attention(None, attention("model.layers.*.self_attn", 4096, 1024, range(32)))
+    spec = describe_attention(None, [*attention("model.layers.*.self_attn", 4096, 1024, range(32)), TABLE])
     assert only(spec).elements_per_token == 2048
     assert [notice.code for notice in spec.notices] == ["attention.no_config"]
 
@@ -372,3 +376,54 @@ def test_a_hostile_config_never_raises(key, value):
     """Any value in any key gives a specification, known or not."""
     spec = describe_attention({**LLAMA, key: value})
     assert spec.form == "decoder"
+
+
+def test_a_tower_alone_writes_no_text():
+    """Layers of attention without a table of tokens may be an image's or a sound's: no cache is claimed for them."""
+    spec = describe_attention(
+        {"model_type": "pixtral", "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16},
+        attention("transformer.layers.*.attention", 1024, 1024, range(24)),
+    )
+    assert (spec.form, spec.is_known) == ("unknown", False)
+    assert "no table of tokens" in spec.reason
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["LlamaForSequenceClassification", "Qwen2ForTokenClassification", "ColQwen2ForRetrieval", "VoxtralEncoder",
+     "Glm4vVisionModel"],
+)  # fmt: skip
+def test_what_only_reads_keeps_nothing(name):
+    """A classifier or an encoder on a decoder's layers reads its input once: there is nothing to keep for more."""
+    placed = [*attention("model.layers.*.self_attn", 4096, 1024, range(32)), TABLE]
+    spec = describe_attention(LLAMA | {"architectures": [name]}, placed)
+    assert (spec.form, spec.groups, spec.is_known) == ("encoder", (), True)
+
+
+def test_an_encoder_by_name_alone_is_not_known():
+    """Megatron calls the layers of a GPT an encoder: without architecture and type nobody knows."""
+    placed = [*attention("language_model.encoder.layers.*.self_attention", 4096, 1024, range(4)), TABLE]
+    spec = describe_attention({"num_layers": 4, "vocab_size": 32_000}, placed)
+    assert spec.form == "unknown"
+
+
+def test_another_part_s_window_is_not_the_text_s():
+    """A window at the root of a config whose language model is nested is the projector's: the text attends to all."""
+    text = {key: value for key, value in LLAMA.items() if key != "architectures"}
+    config = {"architectures": ["GraniteSpeechForConditionalGeneration"], "window_size": 15, "text_config": text}
+    spec = describe_attention(config)
+    assert spec.is_known
+    assert only(spec).window is None
+
+
+def test_a_list_that_is_too_short():
+    """30 layer types for 32 layers say nothing about two of them; a round that repeats is fine."""
+    config = LLAMA | {"layer_types": ["full_attention"] * 30}
+    assert describe_attention(config).reason == "config.json: `layer_types` lists 30 layers, there are 32"
+    assert describe_attention(LLAMA | {"layer_types": ["full_attention"] * 2}).is_known
+
+
+def test_absurd_numbers_are_ignored():
+    """A tokenizer's 1e30 is no context, and 10^100 layers are no layers."""
+    assert describe_attention(LLAMA | {"max_position_embeddings": 1e30}).context_tokens is None
+    assert not describe_attention(LLAMA | {"num_hidden_layers": 10**100}).is_known
