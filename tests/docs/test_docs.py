@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COGGED = [page for page in PAGES if "[[[cog" in page.read_text()]
 BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
-HAVE_THEIR_OWN_TEST = ("decision", "ci")
-"""Pages whose command lines `test_decision_docs.py` runs, some of which end with 1."""
+HAVE_THEIR_OWN_TEST = ("decision", "ci", "routing")
+"""Pages whose command lines `test_decision_docs.py` (some end with 1) and `test_routing_docs.py` (on logs) run."""
 
 
 def lines_of(page: Path) -> list[str]:
