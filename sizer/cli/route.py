@@ -174,6 +174,7 @@ def calibrate(
         seed=units.parse_count(seed or "0", name="--seed"),
         progress=progress,
     )  # fmt: skip
+    progress("")
     if save:
         save_calibration(report, router, Path(save))
         report = replace(report, saved=save)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sizer import units
-from sizer.errors import UsageError
+from sizer.errors import NotFoundError, UsageError
 from sizer.routing import prices
 from sizer.routing.economics import Api, Cascade, Errors, Outcome, SelfHosted
 from sizer.routing.latency import parse_latency
@@ -109,11 +109,12 @@ def build_scenario(
     small = _model("small", request, workload, lists, at, gpus, record, made)
     large = _model("large", request, workload, lists, at, gpus, record, made)
     outcome = _outcome(request, record, workload.hard_share)
-    router = _router(request, record)
-    errors = _operating_point(request, router, workload.hard_share, outcome)
-    record.add("false-hard rate", errors.false_hard, _router_basis(router), router.source, router.as_of)
-    record.add("false-easy rate", errors.false_easy, _router_basis(router), router.source, router.as_of)
     cascade = _cascade(request, record)
+    router = _router(request, record if cascade is None else _Record())
+    errors = _operating_point(request, router, workload.hard_share, outcome)
+    if cascade is None:
+        for name, rate in (("false-hard rate", errors.false_hard), ("false-easy rate", errors.false_easy)):
+            record.add(name, rate, _router_basis(router), router.source, router.as_of)
     return Scenario(
         workload=workload,
         small=small,
@@ -194,13 +195,18 @@ def _model(
                 code="usage.arguments",
                 hint="add --gpu-hour (dollars) and --rps (requests per second that one replica sustains)",
             )
-        return Model(name=name, host="self-hosted", supply=gpus, latency=latency)
+        total, active = _sizes(reference)
+        return Model(
+            name=name, host="self-hosted", supply=gpus, latency=latency, total_parameters=total,
+            active_parameters=active,
+        )  # fmt: skip
     if by_hand or not reference:
         price = prices.hand_price(by_hand or DEFAULT_PRICES[side], name=f"--{side}-price", as_of=at)
         found = Quote(price=price, spread=None)
         basis: Basis = "declared" if by_hand else "estimated"
         source = f"--{side}-price" if by_hand else DEFAULT_SOURCE
     else:
+        reference = _in_full(reference)
         found = prices.quote(
             reference, lists, input_tokens=workload.input_tokens, output_tokens=workload.output_tokens,
             flag=f"--{side}",
@@ -222,13 +228,41 @@ def _model(
         )
     if verbosity != 1.0:
         record.add(f"{side}: verbosity", verbosity, "declared", f"--{side}-verbosity")
+    total, active = _sizes(reference)
     return Model(
         name=name,
+        total_parameters=total,
+        active_parameters=active,
         host=found.price.host if reference and not by_hand else "",
         supply=supply(side, found.price, verbosity),
         spread=found.spread,
         latency=latency,
     )
+
+
+def _sizes(reference: str) -> tuple[int | None, int | None]:
+    """(total, active) parameters of a model that the catalog has."""
+    if not reference:
+        return None, None
+    from sizer.catalog.models import find
+
+    try:
+        entry = find(reference)
+    except NotFoundError:
+        return None, None
+    return entry.total_parameters, entry.active_parameters
+
+
+def _in_full(reference: str) -> str:
+    """The catalog's id of a name that it has, else the reference as it is: hosts list models by their ids."""
+    if "/" in reference or ":" in reference:
+        return reference
+    from sizer.catalog.models import find
+
+    try:
+        return find(reference).id
+    except NotFoundError:
+        return reference
 
 
 def _gpus(request: RouteRequest, record: _Record) -> SelfHosted | None:

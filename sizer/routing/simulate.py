@@ -46,6 +46,9 @@ class Model:
     """How it is paid."""
     host: str = ""
     """Who serves it, where a price list says."""
+    total_parameters: int | None = None
+    """From the catalog; None where it does not have the model."""
+    active_parameters: int | None = None
     spread: HostSpread | None = None
     """What other hosts ask."""
     latency: Latency | None = None
@@ -104,6 +107,10 @@ class ModelReport:
     cached_input_usd_per_mtok: float | None
     usd_per_request: float
     """One request of the workload on it."""
+    total_parameters: int | None
+    """From the catalog; null where it does not have the model."""
+    active_parameters: int | None
+    """What one token uses, from the catalog; null where it is not known."""
     spread: HostSpread | None
 
 
@@ -335,7 +342,7 @@ def simulate(scenario: Scenario) -> RouteReport:
         small=_model_report(scenario.small, scenario.workload),
         large=_model_report(scenario.large, scenario.workload),
         strategy="cascade" if scenario.cascade else "router",
-        router=scenario.router.title,
+        router="ask the small model, verify, escalate" if scenario.cascade else scenario.router.title,
         costs=costs,
         saving=saving,
         quality_kept=quality.routed,
@@ -742,6 +749,8 @@ def _model_report(model: Model, workload: Workload) -> ModelReport:
         output_usd_per_mtok=api.output_usd_per_mtok if api else None,
         cached_input_usd_per_mtok=api.cached_input_usd_per_mtok if api else None,
         usd_per_request=economics.request_usd(model.supply, workload),
+        total_parameters=model.total_parameters,
+        active_parameters=model.active_parameters,
         spread=model.spread,
     )
 

@@ -12,7 +12,6 @@ from rich.text import Text
 from sizer import units
 from sizer.render.terminal import bar, heading, is_unicode, key_values, table
 from sizer.render.text import safe
-from sizer.render.views.traffic import traffic_section
 from sizer.routing.gates import GateResult
 from sizer.routing.simulate import Flow, ModelReport, RouteReport
 from sizer.routing.workload import Assumption
@@ -42,6 +41,8 @@ def route_view(report: RouteReport, console: Console) -> None:
     console.print(key_values(_facts(report)))
     console.print()
     if report.traffic:
+        from sizer.render.views.traffic import traffic_section
+
         traffic_section(report.traffic, console)
         console.print()
     console.print(heading("Rests on"))
@@ -79,9 +80,10 @@ def _head(report: RouteReport, console: Console) -> None:
 
 
 def _model(model: ModelReport) -> str:
-    text = f"{safe(model.name)}: {units.format_usd(model.usd_per_request)}/request"
+    size = "" if model.active_parameters is None else f" ({units.format_count(model.active_parameters)} active)"
+    text = f"{safe(model.name)}{size}: {units.format_usd(model.usd_per_request)}/request"
     if model.kind == "self-hosted":
-        return f"{text}, self-hosted"
+        return f"{text} at full load, self-hosted"
     text += f" (${model.input_usd_per_mtok:g} in, ${model.output_usd_per_mtok:g} out per M tokens"
     text += f", host {safe(model.host)})" if model.host else ")"
     if model.spread and model.spread.hosts > 1:

@@ -280,11 +280,15 @@ def _models(labels: Labels, money: Costs, intervals: dict[str, Interval]) -> tup
 def _verdict(
     intervals: dict[str, Interval], operating: Operating, labels: Labels, low: str, high: str
 ) -> tuple[Literal["route", "do not route"], tuple[str, ...]]:
-    """Route only where the router beats prompt length for sure and no single model of the same price is as good."""
+    """Route only where the router beats a coin and prompt length for sure, and no single model of the price."""
     against = []
     if intervals["gap"].value <= 0:
         return "do not route", (f"`{high}` is not better than `{low}` on these labels: use `{low}`",)
-    over = intervals["over_length"]
+    over, area = intervals["over_length"], intervals["apgr"]
+    if not area.low > 0.5:
+        against.append(
+            f"the text router is not better than a coin: APGR {area.value:.3f} [{area.low:.3f}, {area.high:.3f}]"
+        )
     if not over.low > 0:
         against.append(
             f"the text router does not beat prompt length: APGR {over.value:+.3f} [{over.low:+.3f}, {over.high:+.3f}]"

@@ -292,8 +292,8 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
             if row is None:
                 left_out["not a JSON object"] += 1
                 continue
-            model, given, made, cached, when, session, decision, reasoning, *judged = take(row)
-            if judged and (why := reason(tuple(judged))):
+            model, given, made, cached, when, session, decision, reasoning, judged = take(row)
+            if judged and (why := reason(judged)):
                 left_out[why] += 1
                 continue
             if cached is None:

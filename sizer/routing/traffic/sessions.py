@@ -52,7 +52,16 @@ class Sessions:
         turn = (model, given, given + made, when)
         last[session] = turn
         if before is not None:
-            self._follow(before, turn)
+            if when < before[3]:
+                self.out_of_order += 1
+                return
+            prefix = before[2] if before[2] < given else given
+            pair = self._pairs.get((before[0], model))
+            if pair is None:
+                self._pairs[before[0], model] = [1, prefix]
+            else:
+                pair[0] += 1
+                pair[1] += prefix
             return
         if len(self._first) < self._most_first:
             self._first.setdefault(session, turn)
@@ -60,24 +69,14 @@ class Sessions:
             del last[next(iter(last))]
             self.forgotten += 1
 
-    def _follow(self, before: Turn, turn: Turn) -> None:
-        if turn[3] < before[3]:
-            self.out_of_order += 1
-            return
-        key = (before[0], turn[0])
-        pair = self._pairs.get(key)
-        prefix = before[2] if before[2] < turn[1] else turn[1]
-        if pair is None:
-            self._pairs[key] = [1, prefix]
-        else:
-            pair[0] += 1
-            pair[1] += prefix
-
     def extend(self, later: Sessions) -> None:
         """Add what came later in the log, and the turns that follow across the border."""
         for session, turn in later._first.items():
             if (before := self._last.pop(session, None)) is not None:
-                self._follow(before, turn)
+                if turn[3] < before[3]:
+                    self.out_of_order += 1
+                else:
+                    self.add_pair(before[0], turn[0], 1, min(before[2], turn[1]))
             elif len(self._first) < self._most_first:
                 self._first.setdefault(session, turn)
         self._last.update(later._last)
