@@ -305,7 +305,11 @@ def _fused_count(group: LogicalTensor, segments: list[str], evidence: _Evidence)
             return shape[0]
         is_mixer = words.mixer.any(segments) and not words.dense_ffn.any(segments)
         return shape[0] if shape[0] in counts and not is_mixer else None
-    if words.router.any(segments if place is None else segments[place + 1 :]) or not shape:
+    if words.router.any(segments if place is None else segments[place + 1 :]):
+        return None
+    if group.shape is None and words.expert_rows.any(segments):  # a packing that keeps no shape: bitsandbytes 4-bit
+        return next((count for count in sorted(counts) if group.parameters % count == 0), None)
+    if not shape:
         return None
     is_beside = group.name.rpartition(".")[0] in evidence.homes
     if shape[0] in counts and (is_beside or words.expert_rows.any(segments)):

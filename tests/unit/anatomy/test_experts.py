@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sizer.anatomy.parameters import Anatomy, analyse
@@ -53,6 +55,14 @@ def test_every_layout_gives_the_same_counts(experts: dict[str, tuple[int, ...]])
     anatomy = count(experts)
     assert (anatomy.total, anatomy.active) == (FIXED + 768, FIXED + 384)
     assert (anatomy.experts.routed_experts, anatomy.experts.moe_layers) == (4, 2)
+
+
+def test_fused_experts_of_a_packing_without_shapes() -> None:
+    """Four-bit bitsandbytes stores a column of bytes: the number of experts comes from router and config.json."""
+    experts = {"model.layers.{0-1}.mlp.experts.gate_up_proj": (4, 6, 8)}
+    groups = [replace(g, shape=None) if "experts" in g.name else g for g in tensors(BASE | experts)]
+    anatomy = analyse(groups, CONFIG)
+    assert (anatomy.total, anatomy.active) == (FIXED + 384, FIXED + 192)
 
 
 def test_headers_win_over_the_declared_number() -> None:
