@@ -143,10 +143,11 @@ def inspect_checkpoint(
     counts = _counts(checkpoint, parts)
     stored = sum(tensor.size_bytes for p in parts for header in p.part.headers for tensor in header.tensors)
     unread = [entry for part in checkpoint.parts for entry in part.unread]
-    unread_bytes = sum(entry.size_bytes or 0 for entry in unread)
-    has_bytes = bool(parts) or (unread_bytes > 0 and all(entry.size_bytes for entry in unread))
-    weights_bytes = (stored if parts else unread_bytes) if has_bytes else None
-    weights_basis = "unknown" if not has_bytes else "counted" if parts else "declared"
+    is_whole = bool(parts) and checkpoint.reading.complete
+    is_sized = bool(unread) and all(entry.size_bytes for entry in unread)
+    sizes = sum(entry.size_bytes or 0 for entry in unread)
+    weights_bytes = stored if is_whole else stored + sizes if is_sized else None
+    weights_basis = "counted" if is_whole else "declared" if is_sized else "unknown"
     sized = _sizing(checkpoint, parts, weights_bytes, weights_basis, sizing)
     return Inspection(
         reference=checkpoint.reference,
@@ -347,10 +348,10 @@ def _warnings(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> tuple[Not
         found += p.unpacked.notices
         found += p.anatomy.notices
         if p.part.config is None and checkpoint.format == "safetensors":
+            has_head = any(component.name == "output_head" for component in p.anatomy.components)
+            tables = "; head and embedding are taken as two tables" if has_head else ""
             found.append(
-                Notice(
-                    code="config.missing", message="without a config.json, what tensors are is read from their names"
-                )
+                Notice(code="config.missing", message=f"no config.json: the names say what tensors are{tables}")
             )
         if p.anatomy.tied_copy_parameters:
             found.append(

@@ -55,6 +55,8 @@ class Assumptions:
     """The same for a server, one or several of them."""
     small_leg: str
     """The device whose memory holds what counts as small."""
+    context_evidence: tuple[str, ...]
+    """Rows of `evidence.yaml` that a limit on the context cites."""
     checked: datetime.date
 
 

@@ -233,13 +233,10 @@ def _constraint_reason(constraint: Constraint, given: Given, verdict: Verdict) -
         text=f"{constraint.text}{legs}: {constraint.refused} of {constraint.judged} models judged are refused",
         cites=constraint.cites,
         source="docs/concepts/decision.md, constraints",
-        evidence=cite("context_tokens", domain=given.domain, general=_CONTEXT_ROWS)
+        evidence=cite("context_tokens", domain=given.domain, general=assumptions().context_evidence)
         if constraint.id == "context"
         else (),
     )
-
-
-_CONTEXT_ROWS = ("ruler-llama-3-1-8b", "ruler-qwen3-8b")
 
 
 def _summary(rule: Rule, sizes: Sequence[Size], split: Split | None) -> str:

@@ -124,6 +124,7 @@ def test_a_partly_read_checkpoint_has_no_total():
     report = inspect_checkpoint(checkpoint(MOE, reading=Reading(files=1, complete=False)))
     assert report.total_parameters is None
     assert "2,216" in report.total_parameters_reason
+    assert (report.weights_bytes, report.weights_bytes_basis) == (None, "unknown")
     assert sum(part.total_parameters for part in report.components) == 2216
 
 
