@@ -288,11 +288,12 @@ def _pick(leaves: Shapes, role: Words) -> Weight | None:
 
 
 def _convolution(main: Shapes) -> int:
-    """Elements that the depthwise convolutions of a module keep: channels x kernel width each."""
+    """Elements that the short convolutions of a module keep: channels x kernel width each, whatever the groups."""
     total = 0
     for path, (shape, parameters) in main.items():
         if _roles().convolution.has(path.split(".")[-1]) and shape is not None and len(shape) >= 2 and min(shape) <= 16:
-            total += parameters
+            kernel = min((size for size in shape[1:] if size > 1), default=1)
+            total += shape[0] * kernel if len(shape) == 3 else parameters
     return total
 
 
