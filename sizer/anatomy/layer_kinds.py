@@ -89,6 +89,8 @@ class _Row:
     from_end: bool = False
     last_full: bool = False
     mixers_per_layer: int = 1
+    window: int | None = None
+    """The window or chunk of the class, in tokens, where no config says it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,7 +317,7 @@ def _by_window(settings: Settings, count: int) -> tuple[tuple[str, ...] | str, s
     if settings.flag("use_sliding_window") is False:
         window = None
     windowed = row is not None and ("sliding" in row.pattern or "chunked" in row.pattern)
-    if row is not None and (not windowed or window or chunk):
+    if row is not None and (not windowed or window or chunk or row.window):
         if row.pattern == ["sliding"] and window and longest and window >= longest:
             return ("full",) * count, "sliding_window"
         return _repeat(row, count), "model_type"
@@ -328,8 +330,13 @@ def _by_window(settings: Settings, count: int) -> tuple[tuple[str, ...] | str, s
 
 def _row(settings: Settings) -> _Row | None:
     table: _Table = load_table("architectures/layer_patterns.yaml", _Table)
-    rows = {model_type: row for row in table.patterns for model_type in row.model_types}
-    return next((rows[name] for name in settings.model_types if name in rows), None)
+    rows = {_plain(model_type): row for row in table.patterns for model_type in row.model_types}
+    return next((rows[name] for name in map(_plain, settings.model_types) if name in rows), None)
+
+
+def _plain(model_type: str) -> str:
+    """A model type without separators: config.json's `gpt_oss` is GGUF's `gpt-oss`."""
+    return re.sub(r"[-_.]", "", model_type.lower())
 
 
 def _repeat(row: _Row, count: int) -> tuple[str, ...]:
@@ -352,7 +359,8 @@ def _windows(settings: Settings, kinds: Iterable[str]) -> tuple[int | None, ...]
     by_layer = settings.raw("per_layer_config")
     half = settings.integer("local_attention")
     window = _window(settings) or (half // 2 if half else None)
-    chunk = settings.integer("attention_chunk_size")
+    row = _row(settings)
+    chunk = settings.integer("attention_chunk_size") or (row.window if row else None)
     out: list[int | None] = []
     for layer, kind in enumerate(kinds):
         if kind in ("sliding", "hybrid_sliding"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sizer.anatomy.attention import describe_attention
+from sizer.headers.gguf_config import config_from_metadata
 from sizer.quantization.interface import LogicalTensor
 
 LLAMA = {
@@ -427,3 +428,31 @@ def test_absurd_numbers_are_ignored():
     """A tokenizer's 1e30 is no context, and 10^100 layers are no layers."""
     assert describe_attention(LLAMA | {"max_position_embeddings": 1e30}).context_tokens is None
     assert not describe_attention(LLAMA | {"num_hidden_layers": 10**100}).is_known
+
+
+@pytest.mark.parametrize(
+    ("architecture", "layers", "window", "sliding"),
+    [("gpt-oss", 24, 128, 12), ("gemma2", 26, 4096, 13), ("gemma3", 34, 1024, 29), ("olmo2", 32, 4096, 24)],
+)
+def test_gguf_names_of_architectures(architecture, layers, window, sliding):
+    """GGUF states the window and not its layers: the architecture does, under its name there."""
+    metadata = {
+        "general.architecture": architecture, f"{architecture}.block_count": layers,
+        f"{architecture}.attention.head_count": 32, f"{architecture}.attention.head_count_kv": 8,
+        f"{architecture}.attention.key_length": 64, f"{architecture}.attention.sliding_window": window,
+        f"{architecture}.embedding_length": 2880, f"{architecture}.vocab_size": 32_000,
+    }  # fmt: skip
+    spec = describe_attention(config_from_metadata(metadata))
+    windows = {mixer.window: len(group.layers) for group in spec.groups for mixer in group.mixers}
+    assert windows == {window: sliding, None: layers - sliding}
+
+
+def test_gguf_llama4_has_the_chunk_of_its_class():
+    """GGUF's Llama 4 states no chunk: three of four layers keep 8,192 tokens, as the class has it."""
+    metadata = {
+        "general.architecture": "llama4", "llama4.block_count": 48, "llama4.attention.head_count": 40,
+        "llama4.attention.head_count_kv": 8, "llama4.attention.key_length": 128, "llama4.embedding_length": 5120,
+    }  # fmt: skip
+    spec = describe_attention(config_from_metadata(metadata))
+    windows = {(mixer.window, mixer.is_chunked): len(group.layers) for group in spec.groups for mixer in group.mixers}
+    assert windows == {(8192, True): 36, (None, False): 12}
