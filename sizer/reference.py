@@ -145,6 +145,8 @@ def _hub(text: str, name: str, revision: str | None, path: str | None) -> Refere
             "a repository is `org/name`; this has more parts",
             hint=f"for a folder or file inside a repository: `{'/'.join(parts[:2])} --path {'/'.join(parts[2:])}`",
         )
+    if not parts[-1] and len(parts) == 2:
+        raise _refuse(text, "no such folder is here, and a repository is `org/name`")
     for part in parts:
         if not _NAME.fullmatch(part) or ".." in part or "--" in part or part.endswith(".git"):
             raise _refuse(text, f"`{part}` cannot be part of a repository's name")

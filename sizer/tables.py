@@ -101,7 +101,13 @@ def load_yaml(path: Path) -> Any:
     """The plain value of a YAML or JSON file. Raises UsageError, naming the file and the line."""
     try:
         if not path.is_file():
-            raise _refuse(str(path), "it does not exist or is not a regular file")
+            exists = path.exists()
+            raise UsageError(
+                f"`{path}` cannot be used",
+                code="usage.file",
+                because="it is not a regular file" if exists else "there is no such file",
+                hint="give the path of a YAML or JSON file" if exists else "check the path and the order of arguments",
+            )
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:

@@ -15,6 +15,7 @@ from sizer.errors import UsageError
 __all__ = [
     "format_bytes",
     "format_count",
+    "format_gib",
     "format_hours",
     "format_integer",
     "format_percent",
@@ -37,6 +38,7 @@ _BYTE_UNITS = {
     "": 1, "b": 1, "k": 10**3, "kb": 10**3, "kib": 2**10, "m": 10**6, "mb": 10**6, "mib": 2**20,
     "g": 10**9, "gb": 10**9, "gib": 2**30, "t": 10**12, "tb": 10**12, "tib": 2**40,
 }  # fmt: skip
+_THOUSANDS_BY_POINT = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+", re.ASCII)
 _NUMBER = re.compile(
     r"(?P<number>[0-9]+(?:[_,][0-9]+)*(?:\.[0-9]+)?(?:[eE][+]?[0-9]{1,2})?)\s*(?P<unit>[A-Za-z]*)", re.ASCII
 )
@@ -77,6 +79,11 @@ def format_bytes(count: int | float) -> str:
         if abs(count) >= step:
             return f"{count / step:.2f} {unit}"
     return f"{count:,.0f} B"
+
+
+def format_gib(count: int | float) -> str:
+    """Bytes in the unit that a card's name counts in: 25769803776 -> `24.0 GiB`."""
+    return f"{count / 2**30:,.1f} GiB"
 
 
 def format_percent(share: float, digits: int = 1) -> str:
@@ -122,19 +129,32 @@ def split_billions(figure: Decimal) -> tuple[int, int]:
     return int(figure * 10**9), max(1, int(precision))
 
 
-def parse_number(text: str, *, name: str, minimum: float = 0.0, maximum: float = 1e18) -> float:
+def parse_number(
+    text: str, *, name: str, minimum: float = 0.0, maximum: float = 1e18, forms: str = "12, 1,200 or 0.5"
+) -> float:
     """A finite number between the bounds; refuses `nan`, `inf`, units and other scripts' digits.
 
     Raises UsageError, naming `name` and the accepted form.
     """
-    return _parse(text, {"": 1}, name=name, forms="12, 1,200 or 0.5", minimum=minimum, maximum=maximum)
+    return _parse(text, {"": 1}, name=name, forms=forms, minimum=minimum, maximum=maximum)
 
 
-def parse_count(text: str, *, name: str, minimum: int = 0, maximum: int = 10**18) -> int:
-    """A count: `8B`, `1.5T`, `500M`, `32k`, `32Ki`, `128000`. Raises UsageError."""
-    return round(
-        _parse(text, _COUNT_UNITS, name=name, forms="8B, 500M, 32k or 128000", minimum=minimum, maximum=maximum)
-    )
+def parse_count(
+    text: str, *, name: str, minimum: int = 0, maximum: int = 10**18, forms: str = "8B, 500M, 32k or 128000"
+) -> int:
+    """A count: `8B`, `1.5T`, `500M`, `32k`, `32Ki`, `128000`. Raises UsageError.
+
+    `40.000` is forty to some and forty thousand to others: it is refused.
+    """
+    if _THOUSANDS_BY_POINT.fullmatch(text.strip()):
+        whole = text.strip().replace(".", "")
+        raise UsageError(
+            f"{name}: `{text}` can be read in two ways",
+            code="usage.number",
+            because="a point is the decimal sign here, and a count is whole",
+            hint=f"write {name} as {whole} if that is what is meant",
+        )
+    return round(_parse(text, _COUNT_UNITS, name=name, forms=forms, minimum=minimum, maximum=maximum))
 
 
 def parse_bytes(text: str, *, name: str, minimum: int = 0, maximum: int = 10**18) -> int:
@@ -167,7 +187,15 @@ def parse_share(text: str, *, name: str) -> float:
     """A share of 1: `0.2` or `20%`. Raises UsageError."""
     if text.strip().endswith("%"):
         return parse_number(text.strip().removesuffix("%").rstrip(), name=name, maximum=100.0) / 100
-    return parse_number(text, name=name, maximum=1.0)
+    share = parse_number(text, name=name)
+    if share > 1:
+        raise UsageError(
+            f"{name}: `{text}` is more than all of it",
+            code="usage.range",
+            because="a share lies between 0 and 1, or 0% and 100%",
+            hint=f"did you mean {name} {text.strip()}%?" if share <= 100 else f"write {name} as 0.2 or 20%",
+        )
+    return share
 
 
 def format_seconds(seconds: float) -> str:

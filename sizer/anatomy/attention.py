@@ -210,7 +210,7 @@ def _notices(plan: LayerPlan, seen: Seen, settings: Settings) -> Iterable[Notice
     if seen.layers and settings.is_missing:
         yield Notice(
             code="attention.no_config",
-            message="there is no config.json: windows and layer types are not known, every layer that has keys and "
+            message="no config.json was read: windows and layer types are not known, every layer that has keys and "
             "values is counted with the whole context (an upper bound)",
         )
     if seen.layers and plan.count and (more := len(set(seen.layers) - set(range(plan.count)))):

@@ -16,10 +16,10 @@ from sizer.catalog.listing import Filter, select
 from sizer.catalog.models import CatalogEntry
 from sizer.errors import UsageError
 from sizer.sizing.fit import Fit, fit_on
+from sizer.sizing.formats import WeightFormat, weight_format, weight_formats
 from sizer.sizing.hardware import Target
 from sizer.sizing.memory import estimate_memory
 from sizer.sizing.speed import Reads
-from sizer.tables import load_table
 
 __all__ = ["FIT_SORTS", "CatalogFit", "FitList", "WeightFormat", "find_fitting", "weight_format", "weight_formats"]
 
@@ -27,18 +27,6 @@ FIT_SORTS = ("best", "total", "active", "speed", "released", "name")
 _GENERATING = ("chat", "completion")
 _PACKINGS = ("-fp8", "-nvfp4", "-mxfp4", "-awq", "-int4", "-int8")
 """How repositories that hold another entry's weights in a packing of their own end."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WeightFormat:
-    """A width in which weights are held."""
-
-    key: str
-    name: str
-    bits: float
-    """Bits for one parameter, scales included."""
-    source: str
-    checked: datetime.date
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,30 +69,6 @@ class FitList:
     """How many do not take the context."""
     unknown: tuple[str, ...]
     """Models whose weights would fit, but whose cache or size is not known."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Table:
-    formats: tuple[WeightFormat, ...]
-
-
-def weight_formats() -> tuple[WeightFormat, ...]:
-    """The formats, widest first."""
-    table: _Table = load_table("weight_formats.yaml", _Table)
-    return table.formats
-
-
-def weight_format(key: str) -> WeightFormat:
-    """The format with this key, whatever its case. Raises UsageError."""
-    for known in weight_formats():
-        if known.key == key.strip().casefold():
-            return known
-    raise UsageError(
-        f"--format: `{key}` is not a weight format that is known",
-        code="usage.choice",
-        because=f"one of {', '.join(known.key for known in weight_formats())} was expected",
-        hint="leave it out to try them all, widest first",
-    )
 
 
 def find_fitting(

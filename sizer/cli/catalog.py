@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from sizer.cli.filters import read_parameters
 from sizer.cli.options import Json, Offline, command_app
 from sizer.cli.output import emit
 from sizer.errors import UsageError
@@ -74,11 +75,11 @@ def catalog(
             hint="give one of them, or neither for all models",
         )
     wanted = Filter(
-        min_total=_count(min_total, "--min-total"),
-        max_total=_count(max_total, "--max-total"),
-        min_active=_count(min_active, "--min-active"),
-        max_active=_count(max_active, "--max-active"),
-        min_context=_count(min_context, "--min-context"),
+        min_total=read_parameters(min_total, "--min-total"),
+        max_total=read_parameters(max_total, "--max-total"),
+        min_active=read_parameters(min_active, "--min-active"),
+        max_active=read_parameters(max_active, "--max-active"),
+        min_context=parse_count(min_context, name="--min-context") if min_context else None,
         licence=licence,
         family=family,
         modality=modality,
@@ -110,10 +111,6 @@ def _entries(context: typer.Context, catalog: str) -> Any:
 
     path = catalog or context.obj or ""
     return load_catalog(Path(path) if path else None)
-
-
-def _count(text: str, name: str) -> int | None:
-    return parse_count(text, name=name) if text else None
 
 
 @app.command(epilog="Example: sizer catalog verify Qwen/Qwen3-30B-A3B --offline")

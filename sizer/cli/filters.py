@@ -28,6 +28,7 @@ __all__ = [
     "Task",
     "read_catalog",
     "read_filter",
+    "read_parameters",
 ]
 
 
@@ -72,10 +73,10 @@ def read_filter(
             hint="give one of them, or neither for all models",
         )
     return Filter(
-        min_total=_count(min_total, "--min-total"),
-        max_total=_count(max_total, "--max-total"),
-        min_active=_count(min_active, "--min-active"),
-        max_active=_count(max_active, "--max-active"),
+        min_total=read_parameters(min_total, "--min-total"),
+        max_total=read_parameters(max_total, "--max-total"),
+        min_active=read_parameters(min_active, "--min-active"),
+        max_active=read_parameters(max_active, "--max-active"),
         licence=licence,
         family=family,
         modality=modality,
@@ -91,5 +92,13 @@ def read_catalog(path: str) -> tuple[CatalogEntry, ...]:
     return load_catalog(Path(path) if path else None)
 
 
-def _count(text: str, name: str) -> int | None:
+def read_parameters(text: str, name: str) -> int | None:
+    """A limit in parameters, None for no text. Raises UsageError, also for a bare `8`: it lacks its unit."""
+    if text.strip().isdecimal() and 0 < int(text) < 1000:
+        raise UsageError(
+            f"{name}: `{text}` would be {text} parameters",
+            code="usage.number",
+            because="no model is that small",
+            hint=f"write {name} {text.strip()}B for billions, or {text.strip()}M for millions",
+        )
     return parse_count(text, name=name) if text else None

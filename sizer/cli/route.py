@@ -129,7 +129,7 @@ def _sql(name: str, table: str, columns: str, as_json: bool) -> None:
     emit("route", statements(name, table, columns), sql_view, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="What a router is worth on your own labelled outcomes.")
 def calibrate(
     labels: Annotated[list[str], typer.Argument(help="CSV or JSONL: `prompt` and one outcome column per model.")],
     small: str = _option("--small", "The column to send easy prompts to. [lowest mean]", "COLUMN"),
@@ -218,7 +218,7 @@ def _emit_gated(command: str, report: Any, module: str, view_name: str, results:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="A score and a model for every prompt, by a saved router.")
 def score(
     prompts: Annotated[str, typer.Argument(help="A log, CSV, JSONL or lines of text; - for stdin.")] = "-",
     router: str = _option("--router", "A router saved by `sizer route calibrate --save`.", "FILE"),
@@ -253,7 +253,7 @@ def _score(text: str) -> float:
     return -size if text.startswith("-") else size
 
 
-@app.command()
+@app.command(short_help="The calibrated split as LiteLLM or vLLM-SR settings.")
 def export(
     router: Annotated[str, typer.Argument(help="A router saved by `sizer route calibrate --save`.")] = "",
     to: str = _option("--to", "litellm, vllm-sr or memo.", "TARGET"),

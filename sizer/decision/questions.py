@@ -197,7 +197,7 @@ def parse_answer(value: Any, *, name: str) -> Answer:
 
 
 def parse_quantity(number: Number, value: Any, *, name: str) -> float:
-    """The value of a number from a flag, a prompt or a file: `10k`, `1,200`, 0.5. Counts come back whole.
+    """The value of a number from a flag, a prompt or a file: `10k`, `1,200`, 0.5, `24GB`. Counts come back whole.
 
     Raises UsageError where it is not a number, not whole, or below the minimum.
     """
@@ -206,14 +206,15 @@ def parse_quantity(number: Number, value: Any, *, name: str) -> float:
     if isinstance(value, float) and not math.isfinite(value):
         raise _not_a_number(value, name, number)
     text = f"{value:f}" if isinstance(value, float) else str(value).strip()
+    if text.lower().endswith(number.unit.lower()):
+        text = text[: -len(number.unit)].rstrip()
     if number.kind == "amount":
-        return parse_number(text, name=name, minimum=number.minimum)
+        return parse_number(text, name=name, minimum=number.minimum, forms=f"12, 1,200 or 0.5, in {number.unit}")
     if not text[-1:].isalpha():
         amount = parse_number(text, name=name, maximum=1e15)
         if amount != int(amount):
             raise _not_a_number(value, name, number)
-        text = str(int(amount))
-    return parse_count(text, name=name, minimum=int(number.minimum))
+    return parse_count(text, name=name, minimum=int(number.minimum), forms=f"12000, 12,000 or 12k {number.unit}")
 
 
 def _not_a_number(value: Any, name: str, number: Number) -> UsageError:

@@ -7,6 +7,7 @@ one whose number is unknown.
 
 from __future__ import annotations
 
+import difflib
 import operator
 import re
 from collections.abc import Callable, Sequence
@@ -82,10 +83,13 @@ def _value(report: Any, path: str, gate: Gate, short_names: dict[str, str]) -> f
             break
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
+    known = [*short_names, *_numbers(report)]
+    close = difflib.get_close_matches(gate.name, known, n=3)
     raise UsageError(
         f"--fail-if: the report has no number `{gate.name}`", code="usage.gate",
-        because=f"names are {', '.join([*short_names, *_numbers(report)])}",
-        hint="take one of those names",
+        because=f"short names are {', '.join(short_names)}; the others are paths in --json, such as {known[-1]}",
+        hint=f"did you mean {' or '.join(f'`{name}`' for name in close)}?" if close else "take one of those names",
+        details={"names": known},
     )  # fmt: skip
 
 

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from sizer.anatomy.attention import AttentionSpec
 from sizer.sizing import kv_cache
+from sizer.sizing.formats import weight_formats
 from sizer.sizing.hardware import Device, Target, device_target, load_devices
 from sizer.sizing.memory import Memory, estimate_overhead
 from sizer.sizing.speed import Reads, Speed, estimate_speed
 
-__all__ = ["Fit", "fit_on", "replication", "smallest_targets"]
+__all__ = ["Fit", "Narrower", "fit_on", "narrower", "replication", "smallest_targets"]
 
 _MOST_TOKENS = 2**40
 # How many devices of a kind are looked at together: what one machine or one rack takes.
 _COUNTS = {"data-centre": (1, 2, 4, 8, 16, 32, 64), "workstation": (1, 2, 4), "consumer": (1, 2, 4)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Narrower:
+    """A model in fewer bits, at a place where it does not fit as it is stored. All of it is estimated."""
+
+    format: str
+    """Key of the weight format: the widest that fits, else the narrowest that is known."""
+    bits: float
+    """Bits for one parameter, scales included."""
+    weights_bytes: int
+    """Total parameters in that format."""
+    needed_bytes: tuple[int, int]
+    fits: str
+    """`yes`, `tight` or `no`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +71,32 @@ class Fit:
     """Null where the model does not fit there."""
     reason: str = ""
     """Why a figure is null, where one is."""
+    narrower: Narrower | None = None
+    """What fewer bits would change, where the model was asked for here and does not fit."""
+
+
+def narrower(total_parameters: int, target: Target, spec: AttentionSpec, memory: Memory) -> Narrower | None:
+    """The widest format with fewer bits than the stored weights in which the model fits the target, else is tight.
+
+    The narrowest one where none does; None where there is none or the need is not known.
+    """
+    found: list[Narrower] = []
+    for width in weight_formats():
+        weights = round(total_parameters * width.bits / 8)
+        if memory.weights_bytes is None or weights >= memory.weights_bytes:
+            continue
+        fit = fit_on(target, spec, replace(memory, weights_bytes=weights))
+        if fit.needed_bytes is None:
+            return None
+        found.append(
+            Narrower(
+                format=width.key, bits=width.bits, weights_bytes=weights, needed_bytes=fit.needed_bytes, fits=fit.fits
+            )
+        )
+    for wanted in ("yes", "tight"):
+        if best := next((one for one in found if one.fits == wanted), None):
+            return best
+    return found[-1] if found else None
 
 
 def fit_on(

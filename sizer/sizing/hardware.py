@@ -142,6 +142,13 @@ def find_device(name: str) -> Device:
     by_name = {alias: device for device in load_devices() for alias in (device.key, *device.aliases)}
     if wanted in by_name:
         return by_name[wanted]
+    if amount := re.fullmatch(r"[0-9.]+ *[kmgt]i?b", name.strip(), re.IGNORECASE):
+        raise UsageError(
+            f"--on: `{name}` is no device",
+            code="usage.device",
+            because="an amount of memory is written with a name",
+            hint=f"write --on memory={amount[0].replace(' ', '')}, or name the card: `rtx-4090`",
+        )
     close = difflib.get_close_matches(wanted, by_name, n=3, cutoff=0.5)
     close = [key for key in by_name if wanted and wanted in key][:3] or close
     raise UsageError(
@@ -178,6 +185,13 @@ def parse_target(text: str) -> Target:
         key, found, value = setting.partition("=")
         if not found or key.strip() not in ("memory", "bandwidth"):
             raise _not_understood(text)
+        if value.strip().isdecimal() and len(value.strip()) < 7:  # below a megabyte: the unit was forgotten
+            raise UsageError(
+                f"--on: `{setting.strip()}` has no unit",
+                code="usage.device",
+                because=f"it would be {value.strip()} bytes",
+                hint=f"write {key.strip()}={value.strip()}GB",
+            )
         values[key.strip()] = parse_bytes(value.strip().removesuffix("/s"), name=f"--on {key.strip()}", minimum=1)
     if device is None:
         return _amount(text, count, values)

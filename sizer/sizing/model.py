@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sizer.anatomy.attention import AttentionSpec, describe_attention, unknown_attention
 from sizer.anatomy.parameters import Anatomy
-from sizer.sizing.fit import Fit, fit_on, smallest_targets
+from sizer.sizing.fit import Fit, fit_on, narrower, smallest_targets
 from sizer.sizing.hardware import Target
 from sizer.sizing.memory import Memory, estimate_memory
 from sizer.sizing.speed import Reads, reads_of
@@ -50,7 +50,9 @@ def size_model(
     """Memory and fit of one model; without an anatomy (no headers were read) from config.json alone."""
     spec = describe_attention(config, anatomy.components_of if anatomy else ())
     reads = reads_of(anatomy, spec.layers) if anatomy else None
-    return _size(spec, reads, weights_bytes, weights_basis, settings or SizingSettings())
+    return _size(
+        spec, reads, weights_bytes, weights_basis, settings or SizingSettings(), anatomy.total if anatomy else None
+    )
 
 
 def size_unknown(
@@ -61,12 +63,20 @@ def size_unknown(
 
 
 def _size(
-    spec: AttentionSpec, reads: Reads | None, weights_bytes: int | None, weights_basis: str, settings: SizingSettings
-) -> Sizing:
+    spec: AttentionSpec, reads: Reads | None, weights_bytes: int | None, weights_basis: str,
+    settings: SizingSettings, total_parameters: int | None = None,
+) -> Sizing:  # fmt: skip
     memory = estimate_memory(
         spec, weights_bytes, weights_basis=weights_basis, context_tokens=settings.context_tokens,
         sequences=settings.sequences, cache_dtype=settings.cache_dtype,
     )  # fmt: skip
     targets: Sequence[Target] = settings.targets
-    fits = tuple(fit_on(target, spec, memory, reads) for target in targets)
+    fits = tuple(_fit(target, spec, memory, reads, total_parameters) for target in targets)
     return Sizing(memory=memory, fit=fits or smallest_targets(spec, memory, reads), spec=spec, reads=reads)
+
+
+def _fit(target: Target, spec: AttentionSpec, memory: Memory, reads: Reads | None, total_parameters: int | None) -> Fit:
+    fit = fit_on(target, spec, memory, reads)
+    if fit.fits != "no" or total_parameters is None:
+        return fit
+    return replace(fit, narrower=narrower(total_parameters, target, spec, memory))

@@ -224,7 +224,8 @@ def _around(
                 says = f"the same table, whole{_for_rows(held, spec)}"
                 after.append(_plain("output_head", _Sum(), says, reads=held))
         elif part in ("norms", "output_head", *_IN_LAYER):
-            after.append(_plain(part, held, f"scores {_rows(held, spec):,} tokens" if part == "output_head" else ""))
+            scored = _rows(held, spec) if part == "output_head" else 0
+            after.append(_plain(part, held, f"scores {scored:,} tokens" if scored else ""))
         else:
             unused.append(_plain(part, held, "", reads=_Sum()))
     after.sort(key=lambda step: step.part == "output_head")

@@ -128,3 +128,21 @@ def test_bad_input_is_named(sizer, arguments, code):
     """What is not understood is named, with what would be."""
     outcome = sizer("fit", *arguments, "--json")
     assert (outcome.code, outcome.json["error"]["code"]) == (2, code)
+
+
+def test_no_name_is_folded(sizer):
+    """A name longer than the room beside the figures is cut with dots, not continued on a line of its own."""
+    lines = sizer("fit", "--on", "rtx-4090", "--limit", "0").out.splitlines()
+    rows = lines[lines.index("") + 2 :]
+    rows = rows[: rows.index("")]
+    assert rows
+    assert all(" GB " in row or " MB " in row for row in rows)
+    assert any("... " in row for row in rows)
+
+
+@pytest.mark.parametrize("command", [("fit", "--on", "rtx-4090"), ("catalog",), ("landscape",)])
+def test_a_limit_without_its_unit_is_asked_about(sizer, command):
+    """`--max-active 8` would be eight parameters; the hint writes 8B."""
+    outcome = sizer(*command, "--max-active", "8")
+    assert outcome.code == 2
+    assert "--max-active 8B" in outcome.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -141,3 +142,11 @@ def test_a_model_that_is_not_in_the_catalog_is_counted(sizer, monkeypatch, tmp_p
     rows = sizer("landscape", "--family", "jamba", "--mark", reference, "--offline", "--json").json["report"]["rows"]
     own = next(row for row in rows if row["is_marked"])
     assert (own["id"], own["total_parameters"], own["basis"]) == (reference, 8_030_261_248, "counted")
+
+
+@pytest.mark.parametrize("width", [72, 80, 100, 120])
+def test_powers_of_ten_keep_apart(sizer, monkeypatch, width):
+    """Two labels of the axis have at least a space between them, or one is left out."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    ticks = sizer("landscape", "--family", "qwen3").out.splitlines()[1]
+    assert re.fullmatch(r" *(?:1|10|100) [kMBT](?: +(?:1|10|100) [kMBT])*\s*", ticks), ticks

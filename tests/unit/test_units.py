@@ -83,3 +83,24 @@ def test_contexts_read_as_people_say_them(tokens: int, text: str) -> None:
 def test_a_figure_in_billions_keeps_its_last_digit(figure: str, parts: tuple[int, int]) -> None:
     """`30.5` billions are a count with a last digit of a hundred million."""
     assert units.split_billions(Decimal(figure)) == parts
+
+
+@pytest.mark.parametrize("text", ["40.000", "1.000", "12.345.678"])
+def test_a_count_with_points_for_thousands_is_refused(text: str) -> None:
+    """Forty or forty thousand: what can be read in two ways is not guessed at."""
+    with pytest.raises(UsageError, match="two ways") as caught:
+        units.parse_count(text, name="--requests")
+    assert text.replace(".", "") in caught.value.hint
+
+
+def test_a_share_that_looks_like_a_percentage_is_asked_about() -> None:
+    """30 is no share of 1, and the hint says how 30 % is written."""
+    with pytest.raises(UsageError, match="--hard-share") as caught:
+        units.parse_share("30", name="--hard-share")
+    assert caught.value.hint == "did you mean --hard-share 30%?"
+    assert units.parse_share("30%", name="--hard-share") == 0.3
+
+
+def test_a_cards_memory_in_the_unit_of_its_name() -> None:
+    """A card of 24 GB holds 24 x 2^30 bytes."""
+    assert units.format_gib(24 * 2**30) == "24.0 GiB"

@@ -7,19 +7,21 @@ from rich.text import Text
 
 from sizer.catalog.fitting import CatalogFit, FitList
 from sizer.render.terminal import safe, table
-from sizer.units import format_bytes, format_count, format_integer, format_rate, format_tokens, plural
+from sizer.units import format_bytes, format_count, format_gib, format_integer, format_rate, format_tokens, plural
 
 __all__ = ["show"]
 
 _ROOM = ((96, 7), (76, 6), (56, 5), (0, 4))
 """Widths of the screen, and how many columns find room on it."""
+_LEAST_NAME = 16
 _ORDERS = {"best": "newest year first, then the largest", "total": "the largest first", "active": "fewest active first"}
 
 
 def show(report: FitList, console: Console) -> None:
     """The place, the models, and how many are not shown and why."""
     each = "" if report.sequences == 1 else f" in each of {format_integer(report.sequences)} sequences"
-    where = f"{safe(report.name)} ({format_bytes(report.available_bytes)} for a program)"
+    available = f"{format_bytes(report.available_bytes)}, {format_gib(report.available_bytes)}"
+    where = f"{safe(report.name)} ({available} usable)"
     console.print(Text(f"{plural(report.fitting, 'model')} on {where}", style="bold"))
     console.print(
         Text(f"{format_integer(report.context_tokens)} tokens{each}, cache in {report.cache_dtype}", style="dim")
@@ -32,7 +34,11 @@ def show(report: FitList, console: Console) -> None:
             ("tokens/s", "right!"), ("longest", "right!"),
         ]  # fmt: skip
         room = next(count for width, count in _ROOM if console.width >= width)
-        console.print(table(columns[:room], [_row(model, names)[:room] for model in report.models]))
+        rows = [_row(model, names)[:room] for model in report.models]
+        titles = [title for title, _ in columns[:room]]
+        others = [max(len(row[at]) for row in (titles, *rows)) + 2 for at in range(1, room)]
+        left = max(_LEAST_NAME, console.width - sum(others))
+        console.print(table(columns[:room], [(safe(name, left), *figures) for name, *figures in rows]))
         console.print()
     console.print(Text(_footer(report), style="dim"))
 

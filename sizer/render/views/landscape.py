@@ -85,7 +85,7 @@ class _Screen:
         for tick in TICKS:
             place, name = self.cell(tick), tick_label(tick)
             end = place + len(name)
-            if place >= 0 and end <= self.bar and not "".join(cells[place : end + 1]).strip():
+            if place >= 0 and end <= self.bar and not "".join(cells[max(0, place - 1) : end + 1]).strip():
                 cells[place:end] = name
         return self._headed("".join(cells), ("", "", ""))
 

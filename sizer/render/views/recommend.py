@@ -15,7 +15,7 @@ from sizer.decision.evidence import EvidenceRow
 from sizer.decision.feasibility import Conflict
 from sizer.decision.recommend import Reason, Recommendation
 from sizer.render.terminal import heading, key_values, safe, table
-from sizer.units import format_count
+from sizer.units import format_count, format_tokens
 
 __all__ = ["show"]
 
@@ -70,8 +70,7 @@ def _facts(report: Recommendation) -> list[tuple[str, str]]:
     if report.next_question:
         flag = "--" + report.next_question.question.replace("_", "-")
         facts.append(("ask next", f"{report.next_question.ask} ({flag} yes|no)"))
-    if report.domain:
-        facts.append(("domain", report.domain))
+    facts.append(("domain", report.domain or "not said: --domain NAME brings closer evidence and sizes"))
     return facts
 
 
@@ -210,4 +209,4 @@ def _window(candidate: Candidate) -> str:
     window = candidate.effective_context_tokens or candidate.context_tokens
     if window is None:
         return "unknown"
-    return f"{window / 1000:,.0f}k" if window >= 1000 else str(window)
+    return format_tokens(window)

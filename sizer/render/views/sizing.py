@@ -9,11 +9,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from sizer.render.terminal import heading, key_values, safe, table
-from sizer.sizing.fit import Fit
+from sizer.sizing.fit import Fit, Narrower
+from sizer.sizing.formats import weight_format
 from sizer.sizing.memory import LayerCache, Memory
 from sizer.sizing.speed import Speed
 from sizer.units import (
     format_bytes,
+    format_gib,
     format_integer,
     format_percent,
     format_rate,
@@ -120,8 +122,11 @@ def where_it_fits(fit: Fit) -> str:
 def _fit_rows(fit: Fit) -> list[tuple[str, str]]:
     rows = []
     basis = {"declared": "measured", "estimated": "assumed", "asked": "as asked"}[fit.available_basis]
-    has = f"{format_bytes(fit.available_bytes)} for a program ({basis})"
+    gib = "" if fit.available_basis == "asked" else f", {format_gib(fit.available_bytes)}"
+    has = f"{format_bytes(fit.available_bytes)} usable ({basis}{gib})"
     rows.append(("memory", f"{byte_range(fit.needed_bytes)} of {has}" if fit.needed_bytes else has))
+    if fit.narrower is not None:
+        rows.append(("fewer bits", _narrower(fit.narrower)))
     if fit.cache_copies > 1:
         rows.append(("copies", f"the cache is kept up to {fit.cache_copies} times: fewer KV heads than devices"))
     if fit.longest_context_tokens:
@@ -135,6 +140,14 @@ def _fit_rows(fit: Fit) -> list[tuple[str, str]]:
         low, high = fit.usd_per_hour
         rows.append(("price", f"{format_usd(low)} to {format_usd(high)} an hour ({safe(fit.price_source or '')})"))
     return rows
+
+
+def _narrower(found: Narrower) -> str:
+    """`would fit as Q4_K_M (4.85 bits): 18.51 GB of weights, 21.80 to 24.70 GB together (estimated)`."""
+    says = {"yes": "would fit", "tight": "might just fit", "no": "does not fit even"}[found.fits]
+    name = f"{weight_format(found.format).name} ({found.bits:g} bits a parameter)"
+    weights = f"{format_bytes(found.weights_bytes)} of weights"
+    return f"{says} as {name}: {weights}, {byte_range(found.needed_bytes)} together (estimated)"
 
 
 def _speed_rows(speed: Speed) -> list[tuple[str, str]]:

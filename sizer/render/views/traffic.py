@@ -9,10 +9,12 @@ from sizer.render.terminal import bar, heading, is_unicode, key_values, table
 from sizer.render.text import safe
 from sizer.routing.exports.report import ConfigCheck, ExportReport
 from sizer.routing.traffic.report import ScoreReport, SqlReport, TrafficReport
+from sizer.routing.workload import HOURS_PER_MONTH
 
 __all__ = ["check_view", "export_view", "score_line", "score_view", "sql_view", "traffic_section"]
 
 _MOST_MODELS = 12
+_SHORT_DAYS = 7
 
 
 def traffic_section(traffic: TrafficReport, console: Console) -> None:
@@ -46,13 +48,22 @@ def score_view(report: ScoreReport, console: Console) -> None:
         console.file.write(f"{decision.score:.6f}\t{safe(decision.model)}\n")
 
 
+def _span(days: float) -> str:
+    """How long the log is, and what that means for the figures of a month where it is short."""
+    said = units.format_hours(days * 24)
+    if 0 < days < _SHORT_DAYS:
+        times = units.format_rate(HOURS_PER_MONTH / 24 / days)
+        said += f": a month is taken as {times} times that, whatever the hour and weekday"
+    return said
+
+
 def _facts(traffic: TrafficReport) -> list[tuple[str, str]]:
     files = f"{units.plural(traffic.files, 'file')}, " if traffic.files else ""
     coverage = units.format_percent(traffic.requests / traffic.rows)
     pairs = [("rows", f"{files}{traffic.rows:,} rows, {traffic.requests:,} requests count ({coverage})")]
     pairs += [("left out", f"{row.rows:,} rows: {safe(row.reason, 50)}") for row in traffic.left_out[:5]]
     if traffic.span_days is not None:
-        pairs.append(("span", f"{traffic.span_days:,.3g} days"))
+        pairs.append(("span", _span(traffic.span_days)))
     cached = units.format_percent(traffic.cached_tokens / traffic.input_tokens) if traffic.input_tokens else "none"
     pairs.append(
         ("tokens", f"{units.format_count(traffic.input_tokens)} in ({cached} cached), "

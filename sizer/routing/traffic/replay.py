@@ -92,7 +92,9 @@ def workload_of(traffic: Traffic, hard_share: float) -> tuple[Workload, str]:
     requests, given, made, cached = traffic.histogram.totals()
     span = traffic.clock.span_seconds()
     volume = requests * _MONTH_SECONDS / span if span else float(requests)
-    how = f"{requests:,} requests in {span / 86400:.3g} days" if span else "no times in the log: taken for a month"
+    how = "no times in the log: taken for a month"
+    if span:
+        how = f"{requests:,} requests in {units.format_hours(span / 3600)}"
     workload = Workload(
         requests_per_month=volume,
         input_tokens=given / requests,
@@ -131,10 +133,17 @@ def choose_models(traffic: Traffic, lists: Sequence[Price], workload: Workload) 
     if len(ranked) < 2 or cost[ranked[0]] == cost[ranked[-1]]:
         raise UsageError(
             "the log does not say between which two models to route", code="usage.arguments",
-            because=f"{units.plural(len(ranked), 'model')} of it have a price: {', '.join(ranked) or 'none'}",
-            hint="name them: --small REF --large REF",
+            because=_too_few(ranked, [model for model in requests if model not in cost]),
+            hint="name them: --small REF --large REF; a price by hand is --small-price 0.15:0.60",
         )  # fmt: skip
     return ranked[0], ranked[-1]
+
+
+def _too_few(priced: Sequence[str], unpriced: Sequence[str]) -> str:
+    if len(priced) > 1:
+        return f"its models cost the same: {', '.join(priced)}"
+    known = f"the only model of it with a price is {priced[0]}" if priced else "none of its models has a price"
+    return known + (f"; no price is known for {', '.join(sorted(unpriced)[:5])}" if unpriced else "")
 
 
 def evidence_of(traffic: Traffic, labels: Labels | None, small: str, large: str) -> tuple[Evidence, ...]:

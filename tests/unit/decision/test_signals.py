@@ -41,11 +41,14 @@ def test_a_word_that_is_no_answer_is_refused(word, hint):
         ("context_tokens", "32Ki", 32_768),
         ("memory_gb", "7.5", 7.5),
         ("latency_ms", 0.5, 0.5),
+        ("latency_ms", "200ms", 200),
+        ("memory_gb", "24 GB", 24),
+        ("queries_per_day", "40,000 queries a day", 40_000),
         ("budget_usd_per_month", "0", 0),
     ],
 )
 def test_numbers_are_read_in_the_usual_forms(name, text, value):
-    """Counts may have thousands separators and units of a thousand; amounts may have decimals."""
+    """Counts may have thousands separators and units of a thousand; amounts decimals; both their own unit."""
     assert parse_quantity(BY_ID[name], text, name=name) == value
 
 
@@ -60,7 +63,9 @@ def test_numbers_are_read_in_the_usual_forms(name, text, value):
         ("queries_per_day", True),
         ("queries_per_day", [1]),
         ("memory_gb", "0"),
-        ("memory_gb", "8GB"),
+        ("memory_gb", "8GiB"),
+        ("latency_ms", "2s"),
+        ("queries_per_day", "40.000"),
         ("context_tokens", "0"),
         ("latency_ms", "fast"),
     ],

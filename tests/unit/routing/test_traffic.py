@@ -435,3 +435,18 @@ def test_injection_is_refused(sizer: Any) -> None:
     outcome = sizer("route", "--emit-sql", "postgres", "--columns", 'model=a"b,input=b,output=c')
     assert outcome.code == 2
     assert outcome.out == ""
+
+
+def test_a_short_log_says_how_far_it_is_stretched(sizer, tmp_path):
+    """Six requests in five minutes: a month of 730 hours is 8,760 times that, and the view says so."""
+    shown = sizer("route", "--log", written(tmp_path, logs.lines(logs.openai))).out
+    assert "span" in shown
+    assert "5.00 min: a month is taken as 8,760 times that" in " ".join(shown.split())
+
+
+def test_models_without_a_price_are_named(sizer, tmp_path):
+    """Of two models one has a price: the message says which, and that the other has none."""
+    rows = [{"model": model, "usage": {"prompt_tokens": 9, "completion_tokens": 3}} for model in ("gpt-5", "my-own")]
+    outcome = sizer("route", "--log", written(tmp_path, "\n".join(json.dumps(row) for row in rows)))
+    assert outcome.code == 2
+    assert "the only model of it with a price is gpt-5; no price is known for my-own" in outcome.err

@@ -109,3 +109,12 @@ def test_bad_input_is_named(inspect, option, value, code):
     assert outcome.code == 2
     assert outcome.json["error"]["code"] == code
     assert outcome.json["error"]["hint"]
+
+
+def test_a_card_that_is_too_small_says_what_fewer_bits_would_change(inspect):
+    """30.53 B at 4.85 bits are 18.51 GB: on a 24 GB card they hold 32,000 tokens, and the card's size is no riddle."""
+    shown = inspect(MOE, "--on", "rtx-4090", "--context", "32k").out
+    assert "does not fit" in shown
+    assert "would fit as Q4_K_M" in " ".join(shown.split())
+    assert "18.51 GB of weights" in " ".join(shown.split())
+    assert "24.0 GiB" in shown

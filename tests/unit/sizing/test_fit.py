@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from sizer.anatomy.attention import describe_attention
-from sizer.sizing.fit import fit_on, replication, smallest_targets
+from sizer.sizing.fit import fit_on, narrower, replication, smallest_targets
 from sizer.sizing.hardware import parse_target
 from sizer.sizing.memory import estimate_memory
 from sizer.sizing.speed import Reads
@@ -145,3 +145,38 @@ def test_speed_comes_with_the_fit():
     amount = fit_on(parse_target("memory=24GB"), spec, memory, reads)
     assert amount.speed is not None
     assert amount.speed.reason == "no bandwidth is known for an amount of memory"
+
+
+def narrower_on(amount):
+    """3.2 B parameters in 16 bits, 8,192 tokens, at an amount of memory."""
+    spec = describe_attention(LLAMA_3B)
+    memory = estimate_memory(spec, 6_400_000_000, context_tokens=8192)
+    return narrower(3_200_000_000, parse_target(f"memory={amount}"), spec, memory)
+
+
+def test_fewer_bits_are_reckoned_where_a_model_does_not_fit():
+    """3.2 B at 8.5 bits are 3.4 GB, with 28 x 2 x 8 x 128 x 2 bytes for each of 8,192 tokens beside them."""
+    found = narrower_on("100GB")
+    cache = 28 * 2 * 8 * 128 * 2 * 8192
+    assert (found.format, found.weights_bytes, found.fits) == ("q8_0", 3_400_000_000, "yes")
+    assert found.needed_bytes[0] > 3_400_000_000 + cache
+
+
+def test_a_format_that_fits_for_sure_is_taken_before_a_wider_one_that_might():
+    """Where the most that Q6_K needs just fits, Q8_0 might too, but Q6_K is named."""
+    most = narrower_on("100GB").needed_bytes[1] - 3_400_000_000 + 3_200_000_000 * 656 // 800
+    found = narrower_on(f"{most}B")
+    assert (found.format, found.fits, found.needed_bytes[1]) == ("q6_k", "yes", most)
+
+
+def test_the_narrowest_format_is_named_where_none_fits():
+    """3.2 B at 4.85 bits are 1.94 GB, so 1 GB holds it in no format that is known."""
+    found = narrower_on("1GB")
+    assert (found.format, found.weights_bytes, found.fits) == ("q4_k_m", 1_940_000_000, "no")
+
+
+def test_weights_that_are_narrow_already_have_no_narrower_format():
+    """At 4 bits a parameter no format of the table takes less."""
+    spec = describe_attention(LLAMA_3B)
+    memory = estimate_memory(spec, 1_600_000_000, context_tokens=8192)
+    assert narrower(3_200_000_000, parse_target("memory=1GB"), spec, memory) is None
