@@ -51,6 +51,13 @@ def test_command_lines_run(page, sizer, tmp_path, monkeypatch):
         assert outcome.code == 0, f"{line}\n{outcome.err}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    """Every relative link of a page names a file or folder that is there."""
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
 def test_every_command_is_documented():
     """The reference page has a section for each command."""
     text = (ROOT / "docs/reference/cli.md").read_text()

@@ -23,6 +23,7 @@ _TABLE_WIDTH = 72
 """Columns from which on a table has room for its numbers."""
 _LABEL_WIDTH = 40
 """Columns from which on labels have a column of their own."""
+_CONVENTIONS = {"everything in": "the embeddings"}
 _TITLES = {
     "input_embedding": "input embedding", "lookup_tables": "lookup tables", "mixer": "attention / mixer",
     "dense_ffn": "dense FFN", "router": "router", "shared_experts": "shared experts",
@@ -236,13 +237,13 @@ def _show_claims(claims: Sequence[Claim], console: Console) -> None:
 
 
 def _outcome(claim: Claim) -> str:
-    """Whether a claim fits, in which convention, and why not."""
+    """Whether a claim agrees with the count, in which convention, and why not; `fits` is kept for memory."""
     if claim.agrees is None:
         return "not compared"
     if claim.agrees:
         told = claim.convention if claim.kind == "active" and len(claim.conventions) == 1 else ""
-        said = claim.reason or (told and f"with {told}")
-        return f"fits: {said}" if said else "fits"
+        said = claim.reason or (told and f"with {_CONVENTIONS.get(told, told)}")
+        return f"agrees: {said}" if said else "agrees"
     format_ = format_bytes if claim.kind == "bytes" else format_count
     difference = claim.difference or 0
     sign = "+" if difference > 0 else "-"
