@@ -43,6 +43,15 @@ class ExpertLayers:
     """Rows of the router of each layer, where a router was seen: experts without weights included."""
 
     @property
+    def by_layer(self) -> list[int]:
+        """Experts of each layer that has some, in order; the larger number where a layer has two sets."""
+        counts: dict[Block, int] = {}
+        for (head, index), count in sorted(self.experts.items()):
+            layer = (_layer_of(head.split(".")), index[:1])
+            counts[layer] = max(count, counts.get(layer, 0))
+        return list(counts.values())
+
+    @property
     def total(self) -> int:
         """All routed parameters."""
         return sum(sum(by_expert.values()) for by_expert in self.parameters.values())
@@ -290,8 +299,9 @@ def _expert_star(group: LogicalTensor, segments: list[str], evidence: _Evidence)
 
 def _block_name(segments: list[str], star: int) -> tuple[str, int]:
     """The template of the MoE layer around the experts, and how many numbers stand in it."""
+    words = vocabulary().indexed_experts
     head = segments[:star]
-    while head and vocabulary().indexed_experts.has(head[-1]):
+    while head and any(words.has(segment) for segment in head[-2:]):  # `experts`, or `experts.up_projs`
         head = head[:-1]
     return ".".join(head), sum(segment.count("*") for segment in segments[:star])
 
@@ -307,7 +317,7 @@ def _fused_count(group: LogicalTensor, segments: list[str], evidence: _Evidence)
         return shape[0] if shape[0] in counts and not is_mixer else None
     if words.router.any(segments if place is None else segments[place + 1 :]):
         return None
-    if group.shape is None and words.expert_rows.any(segments):  # a packing that keeps no shape: bitsandbytes 4-bit
+    if group.shape is None and place is not None:  # a packing that keeps no shape: bitsandbytes 4-bit
         return next((count for count in sorted(counts) if group.parameters % count == 0), None)
     if not shape:
         return None

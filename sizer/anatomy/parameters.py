@@ -149,7 +149,7 @@ def _notices(layers: experts.ExpertLayers, top_k: experts.TopK, settings: Settin
 def _describe(
     layers: experts.ExpertLayers, top_k: experts.TopK, settings: Settings, text: Sequence[LogicalTensor]
 ) -> Experts:
-    counts = [count for _, count in sorted(layers.experts.items())]
+    counts = layers.by_layer
     words = vocabulary()
     has_shared = any(words.shared_experts.any(group.name.split(".")) for group in text)
     shared = settings.integer(*words.keys.shared_experts) if has_shared else 0

@@ -42,6 +42,6 @@ def dropped_reason(module: Module, leaf: str, *, is_quantised: bool) -> str:
         return "KV cache scales"
     if last in ("k_bias", "v_bias") and f"{last[0]}_scale" in module.tensors:
         return "KV cache scales"
-    if last in _ACTIVATIONS or last.endswith(tuple(f"_{name}" for name in _ACTIVATIONS)):
+    if last in _ACTIVATIONS or any(f"{other}_{name}" == last for other in module.tensors for name in _ACTIVATIONS):
         return "activation scales"
     return "scales without a packed weight" if last in _WEIGHTS else ""
