@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -185,13 +186,23 @@ class _Repository:
         again = self._again(found, Reading())
         return dataclasses.replace(again, notices=(*again.notices, Notice(code=code, message=message)))
 
+    def _instead(self, shipped: Sequence[str]) -> str:
+        """What to name where there is no network: shipped repositories of a similar name, else all of them."""
+        by_name = {repository.rpartition("/")[2].casefold(): repository for repository in shipped}
+        wanted = self._repository.rpartition("/")[2].casefold()
+        close = [found for name, found in by_name.items() if wanted in name][:3]
+        close = close or [by_name[name] for name in difflib.get_close_matches(wanted, by_name, n=2, cutoff=0.8)]
+        said = f"did you mean {' or '.join(f'`{name}`' for name in close)}? Or " if close else ""
+        said += "run once with the network, or name a local folder, file or saved bundle"
+        said += "" if close else f", or one of: {', '.join(shipped)}"
+        return f"{said}; `sizer catalog` has the counts of many more models"
+
     def _nothing_offline(self, why: str) -> NotFoundError:
         return NotFoundError(
             f"`{self._reference.text}` is neither in the cache nor among the shipped header bundles",
             code="hub.offline",
             because=f"the network is switched off ({why})",
-            hint="run once with the network, name a local folder, file or saved bundle, or one of: "
-            + ", ".join(shipped_repositories()),
+            hint=self._instead(shipped_repositories()),
             details={"repository": self._repository},
         )
 

@@ -250,3 +250,19 @@ def test_narrow(sizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     words = " ".join(line.strip() for line in lines)
     assert "Qwen/Qwen3-30B-A3B: 30.53 B total, 3.35 B active" in words
     assert "…" not in words
+
+
+@pytest.mark.parametrize(
+    ("reference", "hint"),
+    [
+        ("Qwen/Qwen3-30B-A3", "did you mean `Qwen/Qwen3-30B-A3B`? Or run once"),
+        ("gpt-oss", "did you mean `openai/gpt-oss-20b`? Or run once"),
+        ("nobody/Nothing", "or one of: "),
+    ],
+)
+def test_offline_a_shipped_model_of_a_similar_name_is_proposed(sizer, monkeypatch, tmp_path, reference, hint):
+    """A slip in a name is answered with the name that was meant; without one, all shipped models are listed."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    outcome = sizer("inspect", reference, "--offline")
+    assert outcome.code == 3
+    assert hint in outcome.err

@@ -26,9 +26,14 @@ def show(report: Tuning, console: Console) -> None:
     console.print(Text(work, style="dim"))
     console.print()
     console.print(_memory(report, console))
-    for method in report.methods:
+    for reason in dict.fromkeys(method.reason for method in report.methods if method.reason):
+        names = ", ".join(_NAMES[method.method] for method in report.methods if method.reason == reason)
         console.print()
-        _show_places(method, console)
+        console.print(heading(f"{names}: {safe(reason)}"))
+    for method in report.methods:
+        if method.places:
+            console.print()
+            _show_places(method, console)
     console.print()
     console.print(Text("Estimated:", style="dim"))
     for line in report.assumptions:
@@ -58,8 +63,6 @@ def _memory(report: Tuning, console: Console) -> RenderableType:
 
 def _show_places(method: Method, console: Console) -> None:
     name = _NAMES[method.method]
-    if method.reason:
-        console.print(heading(f"{name}: {safe(method.reason)}"))
     for place in method.places:
         words = {"yes": "fits", "tight": "fits where layers are computed again", "no": "does not fit"}
         found = "" if place.chosen == "asked" else f"{place.chosen}: "

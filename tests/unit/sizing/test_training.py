@@ -157,3 +157,15 @@ def test_bad_input_is_named(sizer, option, value, code):
     """What cannot be is refused before anything is read."""
     outcome = sizer("tune", "Qwen/Qwen3-0.6B", option, value, "--json")
     assert (outcome.code, outcome.json["error"]["code"]) == (2, code)
+
+
+def test_one_reason_for_all_methods_stands_once(sizer, tmp_path):
+    """Without a config.json no method knows its activations: that is one line, not three."""
+    from safetensors.numpy import save_file
+
+    numpy = pytest.importorskip("numpy")
+    layer = {f"model.layers.0.self_attn.{name}_proj.weight": numpy.zeros((8, 8)) for name in "qkvo"}
+    save_file(layer, tmp_path / "model.safetensors")
+    shown = sizer("tune", tmp_path).out
+    assert shown.count("is not known") == 1
+    assert "full, LoRA, QLoRA: " in shown
