@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ def sizer(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
         capsys.readouterr()
         with pytest.raises(SystemExit) as exit_info:
             main([str(argument) for argument in arguments])
+        gc.enable()  # a command may have switched it off: its process ends, this one goes on
         captured = capsys.readouterr()
         return Outcome(code=int(exit_info.value.code or 0), out=captured.out, err=captured.err)
 
