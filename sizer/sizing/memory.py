@@ -9,8 +9,17 @@ from sizer.anatomy.attention import AttentionSpec
 from sizer.anatomy.mixers import Mixer
 from sizer.notices import Notice
 from sizer.sizing import kv_cache
+from sizer.sizing.formats import weight_formats
 
-__all__ = ["DEFAULT_CONTEXT", "LayerCache", "Memory", "describe_mixer", "estimate_memory", "estimate_overhead"]
+__all__ = [
+    "DEFAULT_CONTEXT",
+    "LayerCache",
+    "Memory",
+    "OtherWeights",
+    "describe_mixer",
+    "estimate_memory",
+    "estimate_overhead",
+]
 
 DEFAULT_CONTEXT = 8_192
 """Context in tokens where none is asked for and the model can take that many."""
@@ -61,6 +70,18 @@ class LayerCache:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OtherWeights:
+    """What the same parameters would take in another format: always an estimate."""
+
+    format: str
+    """Key of the format: `q4_k_m`."""
+    name: str
+    bits: float
+    """Bits for one parameter, scales included."""
+    weights_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Memory:
     """What running a model takes, in bytes. A figure that is not known is null, and `reason` says why."""
 
@@ -94,6 +115,8 @@ class Memory:
     """Layers that add to a cache with every token."""
     layer_count: int | None
     layers: tuple[LayerCache, ...] = ()
+    other_weights: tuple[OtherWeights, ...] = ()
+    """The weights in the formats of `data/weight_formats.yaml`; empty where the total is not known."""
     reason: str = ""
     """Why the cache is null, where it is."""
     notices: tuple[Notice, ...] = ()
@@ -107,8 +130,12 @@ def estimate_memory(
     context_tokens: int | None = None,
     sequences: int = 1,
     cache_dtype: str = "auto",
+    total_parameters: int | None = None,
 ) -> Memory:
-    """The memory of a model at a context. `cache_dtype` is `auto` or a key of `kv_cache.CACHE_DTYPES`."""
+    """The memory of a model at a context. `cache_dtype` is `auto` or a key of `kv_cache.CACHE_DTYPES`.
+
+    With the total, also what the weights would take in other formats.
+    """
     context, basis = _context(spec, context_tokens)
     known = spec.is_known
     cache = kv_cache.kv_cache_bytes(spec, context, cache_dtype, sequences) if known else None
@@ -139,6 +166,7 @@ def estimate_memory(
         attention_layers=spec.attention_layers if known else None,
         layer_count=spec.layers,
         layers=tuple(_rows(spec, context, cache_dtype, sequences)),
+        other_weights=tuple(_other_weights(total_parameters)) if total_parameters is not None else (),
         reason=spec.reason,
         notices=(*spec.notices, *_notices(spec, context)),
     )
@@ -220,6 +248,12 @@ def _rows(spec: AttentionSpec, context: int, cache_dtype: str, sequences: int) -
                 kv_cache_bytes=count * kv_cache.mixer_bytes(mixer, context, width) * sequences,
                 state_bytes=count * fixed * sequences,
             )
+
+
+def _other_weights(total_parameters: int) -> Iterable[OtherWeights]:
+    for width in weight_formats():
+        weights = round(total_parameters * width.bits / 8)
+        yield OtherWeights(format=width.key, name=width.name, bits=width.bits, weights_bytes=weights)
 
 
 def _notices(spec: AttentionSpec, context: int) -> Iterable[Notice]:

@@ -68,7 +68,7 @@ def _size(
 ) -> Sizing:  # fmt: skip
     memory = estimate_memory(
         spec, weights_bytes, weights_basis=weights_basis, context_tokens=settings.context_tokens,
-        sequences=settings.sequences, cache_dtype=settings.cache_dtype,
+        sequences=settings.sequences, cache_dtype=settings.cache_dtype, total_parameters=total_parameters,
     )  # fmt: skip
     targets: Sequence[Target] = settings.targets
     fits = tuple(_fit(target, spec, memory, reads, total_parameters) for target in targets)

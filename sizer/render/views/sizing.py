@@ -46,6 +46,8 @@ def _memory_rows(memory: Memory) -> list[tuple[str, str]]:
         rows.append(("weights", f"{format_bytes(memory.weights_bytes)} ({memory.weights_bytes_basis})"))
     else:
         rows.append(("weights", "unknown"))
+    if others := _others(memory):
+        rows.append(("or as", f"{', '.join(others)} (estimated)"))
     if memory.kv_cache_bytes is None or memory.kv_cache_bytes_per_token is None:
         rows.append(("KV cache", f"unknown: {safe(memory.reason)}"))
     elif memory.kv_cache_bytes or memory.kv_cache_bytes_per_token:
@@ -61,6 +63,16 @@ def _memory_rows(memory: Memory) -> list[tuple[str, str]]:
     if memory.total_bytes is not None:
         rows.append(("together", byte_range(memory.total_bytes)))
     return rows
+
+
+def _others(memory: Memory) -> list[str]:
+    """The weights in formats that are clearly narrower than the stored ones."""
+    stored = memory.weights_bytes or 0
+    return [
+        f"{other.name} {format_bytes(other.weights_bytes)}"
+        for other in memory.other_weights
+        if other.weights_bytes < 0.8 * stored
+    ]
 
 
 def _per_token(memory: Memory) -> str:

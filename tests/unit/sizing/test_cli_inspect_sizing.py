@@ -118,3 +118,14 @@ def test_a_card_that_is_too_small_says_what_fewer_bits_would_change(inspect):
     assert "would fit as Q4_K_M" in " ".join(shown.split())
     assert "18.51 GB of weights" in " ".join(shown.split())
     assert "24.0 GiB" in shown
+
+
+def test_what_other_precisions_would_take(inspect):
+    """30,532,122,624 parameters are 61.06 GB at 16 bits and 18.51 GB at 4.85; only narrower formats are printed."""
+    memory = inspect(MOE, "--json").json["report"]["memory"]
+    found = {other["format"]: other["weights_bytes"] for other in memory["other_weights"]}
+    assert (found["bf16"], found["q4_k_m"]) == (2 * 30_532_122_624, round(30_532_122_624 * 4.85 / 8))
+    lines = [line.strip() for line in inspect(MOE).out.splitlines()]
+    row = next(line for line in lines if line.startswith("or as"))
+    assert row.startswith("or as     Q8_0 32.44 GB, ")
+    assert "or as  " not in inspect("bench/Llama-3.1-8B-bnb-4bit").out
