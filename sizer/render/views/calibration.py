@@ -34,7 +34,8 @@ def calibration_view(report: CalibrationReport, console: Console) -> None:
     console.print(heading("Quality against the share sent to the large model"))
     console.print(_curve(report, unicode))
     console.print()
-    console.print(heading("Operating point"))
+    unadvised = "" if report.verdict == "route" else " of the text router, which is not advised"
+    console.print(heading("Operating point" + unadvised))
     console.print(key_values(_operating(report)))
     console.print()
     console.print(heading("Rests on"))

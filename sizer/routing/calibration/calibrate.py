@@ -291,7 +291,8 @@ def _verdict(
         )
     if not over.low > 0:
         against.append(
-            f"the text router does not beat prompt length: APGR {over.value:+.3f} [{over.low:+.3f}, {over.high:+.3f}]"
+            "the text router does not beat prompt length: its APGR differs by "
+            f"{over.value:+.3f} [{over.low:+.3f}, {over.high:+.3f}]"
         )
     if operating.best_single_quality >= operating.quality.value:
         against.append(
@@ -303,7 +304,9 @@ def _verdict(
     if against:
         length = intervals["length_apgr"]
         if not over.low > 0 and length.low > 0.5:
-            against.append(f"prompt length alone is better than a coin (APGR {length.value:.3f}): it needs no router")
+            against.append(
+                f"prompt length alone beats a coin (APGR {length.value:.3f}) and needs no training: try it first"
+            )
         return "do not route", tuple(against)
     return "route", (
         f"it beats prompt length by {over.value:.3f} APGR [{over.low:+.3f}, {over.high:+.3f}] "

@@ -267,6 +267,16 @@ def test_command_view(sizer: Any, tmp_path: Path) -> None:
         assert word in outcome.out
 
 
+def test_an_operating_point_that_is_not_advised_says_so(sizer: Any, tmp_path: Path) -> None:
+    """Under "Do not route" the savings of the text router's point are not read as a reason to use it."""
+    rows = make_labels(120, 2)
+    order = np.random.default_rng(3).permutation(len(rows))
+    shuffled = [(prompt, *rows[other][1:]) for (prompt, *_), other in zip(rows, order, strict=True)]
+    outcome = sizer("route", "calibrate", write_labels(tmp_path / "labels.csv", shuffled))
+    assert outcome.out.startswith("Do not route")
+    assert "Operating point of the text router, which is not advised" in outcome.out
+
+
 def test_command_gate(sizer: Any, tmp_path: Path) -> None:
     """A gate on a calibration's number ends with 1 where its condition holds."""
     path = write_labels(tmp_path / "labels.csv", make_labels(200, 12))
