@@ -1,6 +1,6 @@
 """Total and active parameters, and the components they sit in.
 
-The meaning of every count is fixed in `docs/concepts/counting.md`. In short:
+The meaning of every count is fixed in `docs/concepts/counting.md`, the finding in `docs/concepts/anatomy.md`. In short:
 
 * total: every logical parameter of the checkpoint, once;
 * active: what one text token uses while decoding: total less routed experts not picked, less extra prediction

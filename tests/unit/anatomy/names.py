@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from itertools import product
 from math import prod
 
 from sizer.quantization.interface import LogicalTensor
 from sizer.quantization.modules import template_of
 
+_MARK = 10**9
 _RANGE = re.compile(r"\{([0-9,-]+)\}")
 
 
@@ -20,21 +22,23 @@ def _values(ranges: str) -> list[int]:
     return found
 
 
-def tensors(
-    rows: dict[str, tuple[int, ...]] | list[tuple[str, tuple[int, ...]]], storage: str = "BF16"
-) -> list[LogicalTensor]:
-    """Groups of logical tensors, as unpacking makes them, from names with ranges and their shapes."""
-    groups: dict[tuple[str, tuple[int, ...]], list[tuple[int, ...]]] = {}
-    for pattern, shape in rows.items() if isinstance(rows, dict) else rows:
+def tensors(rows: Mapping[str, Sequence[int]], storage: Mapping[str, str] | None = None) -> list[LogicalTensor]:
+    """Groups of logical tensors, as unpacking makes them, from names with ranges and their shapes.
+
+    `storage` gives the dtype by name where it is not BF16.
+    """
+    found: dict[tuple[str, tuple[int, ...], str], list[tuple[int, ...]]] = {}
+    for pattern, sizes in rows.items():
         ranges = [_values(text) for text in _RANGE.findall(pattern)]
-        for numbers in product(*ranges):
-            values = iter(numbers)
-            name, index = template_of(_RANGE.sub(lambda _, values=values: str(next(values)), pattern))
-            groups.setdefault((name, shape), []).append(index)
+        places = iter(range(len(ranges)))
+        template, numbers = template_of(_RANGE.sub(lambda _, places=places: str(_MARK + next(places)), pattern))
+        choices = [ranges[number - _MARK] if number >= _MARK else [number] for number in numbers]
+        key = (template, tuple(sizes), (storage or {}).get(pattern, "BF16"))
+        found.setdefault(key, []).extend(product(*choices))
     return [
         LogicalTensor(
-            name=name, indices=tuple(indices), shape=shape, parameters=prod(shape), storage=storage,
+            name=name, indices=tuple(indices), shape=shape, parameters=prod(shape), storage=dtype,
             stored_bytes=2 * prod(shape),
         )
-        for (name, shape), indices in groups.items()
+        for (name, shape, dtype), indices in found.items()
     ]  # fmt: skip
