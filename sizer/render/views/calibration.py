@@ -137,7 +137,7 @@ def _operating(report: CalibrationReport) -> list[tuple[str, str]]:
         pairs.append(("RouterArena", f"score {point.arena_score:.3f}"))
     more = [f"{row.more:,} more for +-{row.half_width:.2f}" for row in report.more_labels if row.more]
     pairs.append(("labels", "; ".join(more) + " on the quality" if more else "enough for +-0.02 on the quality"))
-    if report.labels_to_decide is not None and report.intervals["over_length"].low <= 0:
+    if report.labels_to_decide is not None and report.labels_to_decide > report.labels:
         pairs.append(
             ("to decide", f"about {report.labels_to_decide:,} labels in all would settle whether it beats length, "
              "if the difference seen is real")

@@ -38,6 +38,7 @@ from sizer.routing.workload import Assumption
 __all__ = ["calibrate", "text_scores"]
 
 FOLDS = 5
+REPEATS = 3
 FEWEST_GROUPS = 50
 DRAWS = 1000
 
@@ -83,11 +84,11 @@ def calibrate(
     point = _operating_share(curve, scores, strong - weak, money, low, high, target)
     progress("resampling")
     statistics = _statistics(scores, length, weak, strong, point[1], labels)
-    resampled = bootstrap(statistics, groups, draws=draws, seed=seed)
+    resampled, lows = bootstrap(statistics, groups, draws=draws, seed=seed)
     intervals = {name: interval for name, interval in resampled.items() if not name.startswith(_MEAN)}
     threshold = float(np.quantile(scores, 1 - point[1]))
     operating = _operating(point, threshold, curve, intervals["quality"], labels, money, low, high)
-    verdict, reasons = _verdict(intervals, operating, labels, low, high)
+    verdict, reasons = _verdict(intervals, lows, operating, labels, low, high)
     hard, only_small = int((strong > weak).sum()), float((weak > strong).mean())
     summary = _score(curve, money, low, high)
     report = CalibrationReport(
@@ -110,7 +111,7 @@ def calibrate(
         baselines=_baselines(labels, length, weak, strong, groups, seed, money, low, high),
         operating=operating,
         more_labels=_more_labels(intervals["quality"], len(weak)),
-        labels_to_decide=_labels_to_decide(intervals["over_length"], len(weak)),
+        labels_to_decide=_labels_to_decide(intervals["over_length"].value, lows["over_length"], len(weak)),
         curve=_curve_points(curve, length, weak, strong, money, low, high),
         assumptions=assumptions,
     )
@@ -118,13 +119,14 @@ def calibrate(
 
 
 def text_scores(corpus: Corpus, gain: Floats, groups: NDArray[np.int64], seed: int) -> Floats:
-    """Out-of-fold scores of the text router, whole groups in one fold."""
-    fold = split_folds(groups, FOLDS, seed)
-    scores = np.empty(len(gain))
-    for number in range(FOLDS):
-        tested = np.nonzero(fold == number)[0]
-        router = fit(corpus, np.nonzero(fold != number)[0], gain[fold != number])
-        scores[tested] = predict(router, corpus, tested)
+    """Out-of-fold scores of the text router, whole groups in one fold; the mean over three splits into folds."""
+    scores = np.zeros(len(gain))
+    for repeat in range(REPEATS):
+        fold = split_folds(groups, FOLDS, seed * REPEATS + repeat)
+        for number in range(FOLDS):
+            tested = np.nonzero(fold == number)[0]
+            router = fit(corpus, np.nonzero(fold != number)[0], gain[fold != number])
+            scores[tested] += predict(router, corpus, tested) / REPEATS
     return scores
 
 
@@ -278,21 +280,26 @@ def _models(labels: Labels, money: Costs, intervals: dict[str, Interval]) -> tup
 
 
 def _verdict(
-    intervals: dict[str, Interval], operating: Operating, labels: Labels, low: str, high: str
+    intervals: dict[str, Interval],
+    lows: dict[str, float],
+    operating: Operating,
+    labels: Labels,
+    low: str,
+    high: str,
 ) -> tuple[Literal["route", "do not route"], tuple[str, ...]]:
-    """Route only where the router beats a coin and prompt length for sure, and no single model of the price."""
+    """Route only where the router beats a coin and prompt length at 99 %, and every single model of the price."""
     against = []
     if intervals["gap"].value <= 0:
         return "do not route", (f"`{high}` is not better than `{low}` on these labels: use `{low}`",)
     over, area = intervals["over_length"], intervals["apgr"]
-    if not area.low > 0.5:
+    if not lows["apgr"] > 0.5:
         against.append(
             f"the text router is not better than a coin: APGR {area.value:.3f} [{area.low:.3f}, {area.high:.3f}]"
         )
-    if not over.low > 0:
+    if not lows["over_length"] > 0:
         against.append(
-            "the text router does not beat prompt length: its APGR differs by "
-            f"{over.value:+.3f} [{over.low:+.3f}, {over.high:+.3f}]"
+            "the text router does not beat prompt length for sure: its APGR differs by "
+            f"{over.value:+.3f} [{over.low:+.3f}, {over.high:+.3f}]; at 99 % from {lows['over_length']:+.3f}"
         )
     if operating.best_single_quality >= operating.quality.value:
         against.append(
@@ -303,10 +310,9 @@ def _verdict(
         against.append("at this operating point it costs as much as the large model alone")
     if against:
         length = intervals["length_apgr"]
-        if not over.low > 0 and length.low > 0.5:
-            against.append(
-                f"prompt length alone beats a coin (APGR {length.value:.3f}) and needs no training: try it first"
-            )
+        if not lows["over_length"] > 0 and length.low > 0.5:
+            tip = f"prompt length alone beats a coin (APGR {length.value:.3f}) and needs no training: try it first"
+            against.append(tip)
         return "do not route", tuple(against)
     return "route", (
         f"it beats prompt length by {over.value:.3f} APGR [{over.low:+.3f}, {over.high:+.3f}] "
@@ -323,11 +329,9 @@ def _more_labels(quality: Interval, count: int) -> tuple[MoreLabels, ...]:
     return tuple(rows)
 
 
-def _labels_to_decide(over: Interval, count: int) -> int | None:
-    """Labels at which the interval would exclude zero if the difference seen is the true one."""
-    if not over.value > 0:
-        return None
-    return math.ceil(count * ((over.value - over.low) / over.value) ** 2)
+def _labels_to_decide(over: float, low: float, count: int) -> int | None:
+    """Labels at which the 99 % interval would exclude zero if the difference seen is the true one."""
+    return math.ceil(count * ((over - low) / over) ** 2) if over > 0 else None
 
 
 def _curve_points(

@@ -82,7 +82,7 @@ def _read(connection: Any, paths: Sequence[str], schema: Schema | None, sessions
             traffic.histogram.add_cell((model, tier, given, made), map(int, sums))
         _side_facts(connection, source, columns, keep, traffic)
     _coverage(connection, source, rules, traffic)
-    if not traffic.histogram.cells:
+    if not traffic.histogram:
         raise no_rows(traffic)
     wanted = traffic.rows <= LARGE_ROWS if sessions is None else sessions
     if wanted and {"session", "time"} <= columns.keys():
@@ -121,8 +121,7 @@ def _loaded(
     else:
         columns = ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in roots.items())
         source = (
-            f"read_json({_listed(paths)}, format = 'newline_delimited', ignore_errors = true, "
-            f"maximum_object_size = 67108864, columns = {{{columns}}})"
+            f"read_json({_listed(paths)}, format = 'newline_delimited', ignore_errors = true, columns = {{{columns}}})"
         )
     expressions, rules = _expressions(reader, roots), _rules(reader, roots)
     parts = [f"{expression} AS {name}" for name, expression in expressions.items()]

@@ -30,8 +30,10 @@ COLUMNS = (
 BUCKETS_PER_OCTAVE = 4
 BUCKET_OFFSET = 0.6
 BUCKET_FACTOR = 5.770780163555854  # 4 / ln 2
-_TABLE_SIZE = 1 << 15
-_TABLE: list[int] = []
+_TABLE_SIZE = TIER_EDGES[0]
+_TABLE: list[int] = []  # the bucket of every short length, shifted
+_SHIFT, _WIDE = 8, 1 << 9  # a bucket lies between -3 and 250: packed, a cell's key is one small number
+_TIER_NUMBERS = {edge: number for number, edge in enumerate((0, *TIER_EDGES))}
 
 Key = tuple[str, int, int, int]
 
@@ -71,50 +73,59 @@ class Histogram:
     """Counts and sums by cell."""
 
     def __init__(self) -> None:
-        self.cells: dict[Key, list[int]] = {}
+        self._models: dict[str, dict[int, list[int]]] = {}
         if not _TABLE:
-            _TABLE.extend(map(bucket_of, range(_TABLE_SIZE)))
+            _TABLE.extend(bucket_of(tokens) + _SHIFT for tokens in range(_TABLE_SIZE))
 
     def add(self, model: str, given: int, made: int, cached: int) -> None:
         """Count one request."""
-        key = (
-            model,
-            tier_of(given) if given > TIER_EDGES[0] else 0,
-            _TABLE[given] if given < _TABLE_SIZE else bucket_of(given),
-            _TABLE[made] if made < _TABLE_SIZE else bucket_of(made),
-        )
-        cell = self.cells.get(key)
-        if cell is None:
-            self.cells[key] = [1, given, made, cached]
+        if given < _TABLE_SIZE:  # below the first edge too
+            key = _TABLE[given] * _WIDE
         else:
-            cell[0] += 1
-            cell[1] += given
-            cell[2] += made
-            cell[3] += cached
+            key = (_TIER_NUMBERS[tier_of(given)] * _WIDE + bucket_of(given) + _SHIFT) * _WIDE
+        key += _TABLE[made] if made < _TABLE_SIZE else bucket_of(made) + _SHIFT
+        try:
+            cell = self._models[model][key]
+        except KeyError:
+            self._models.setdefault(model, {})[key] = [1, given, made, cached]
+            return
+        cell[0] += 1
+        cell[1] += given
+        cell[2] += made
+        cell[3] += cached
 
     def add_cell(self, key: Key, values: Iterable[int]) -> None:
-        """Add the counts and sums of a cell."""
-        cell = self.cells.setdefault(key, [0, 0, 0, 0])
-        for number, value in enumerate(values):
-            cell[number] += value
+        """Add the counts and sums of a cell: (model, tier, input bucket, output bucket)."""
+        model, tier, given, made = key
+        number = (_TIER_NUMBERS[tier] * _WIDE + given + _SHIFT) * _WIDE + made + _SHIFT
+        cell = self._models.setdefault(model, {}).setdefault(number, [0, 0, 0, 0])
+        for place, value in enumerate(values):
+            cell[place] += value
 
     def merge(self, other: Histogram) -> None:
         """Add another histogram to this one."""
-        for key, values in other.cells.items():
-            self.add_cell(key, values)
+        for model, cells in other._models.items():
+            for number, values in cells.items():
+                self.add_cell(_key(model, number), values)
+
+    def __bool__(self) -> bool:
+        """Whether anything was counted."""
+        return bool(self._models)
 
     def __iter__(self) -> Iterator[Cell]:
         """The cells, sorted: the same requests give the same order wherever they were counted."""
-        for (model, tier, given, made), (requests, input_sum, output_sum, cached_sum) in sorted(self.cells.items()):
-            yield Cell(
-                model=model, input_tier=tier, input_bucket=given, output_bucket=made, requests=requests,
-                input_tokens=input_sum, output_tokens=output_sum, cached_tokens=cached_sum,
-            )  # fmt: skip
+        for model in sorted(self._models):
+            for number, (requests, input_sum, output_sum, cached_sum) in sorted(self._models[model].items()):
+                _, tier, given, made = _key(model, number)
+                yield Cell(
+                    model=model, input_tier=tier, input_bucket=given, output_bucket=made, requests=requests,
+                    input_tokens=input_sum, output_tokens=output_sum, cached_tokens=cached_sum,
+                )  # fmt: skip
 
     def totals(self) -> tuple[int, int, int, int]:
         """Requests, input, output and cached tokens over all cells."""
-        columns = list(zip(*self.cells.values(), strict=True)) or [(0,)] * 4
-        requests, given, made, cached = (sum(column) for column in columns)
+        columns = list(zip(*(cell for cells in self._models.values() for cell in cells.values()), strict=True))
+        requests, given, made, cached = (sum(column) for column in columns or [()] * 4)
         return requests, given, made, cached
 
     def to_csv(self) -> str:
@@ -124,6 +135,13 @@ class Histogram:
         writer.writerow(COLUMNS)
         writer.writerows([getattr(cell, name) for name in COLUMNS] for cell in self)
         return out.getvalue()
+
+
+def _key(model: str, number: int) -> Key:
+    """A cell's key from its packed number."""
+    rest, made = divmod(number, _WIDE)
+    tier, given = divmod(rest, _WIDE)
+    return model, (0, *TIER_EDGES)[tier], given - _SHIFT, made - _SHIFT
 
 
 def read_histogram(lines: Iterable[str], *, where: str) -> Histogram:
@@ -146,6 +164,12 @@ def read_histogram(lines: Iterable[str], *, where: str) -> Histogram:
                 f"`{where}`: line {reader.line_num} is not a row of whole numbers", code="route.histogram",
                 because=str(error), hint="save the statement's result as CSV without rounding or separators",
             ) from error  # fmt: skip
+        if tier not in _TIER_NUMBERS or not -_SHIFT <= given < _WIDE - _SHIFT or not -_SHIFT <= made < _WIDE - _SHIFT:
+            raise UsageError(
+                f"`{where}`: line {reader.line_num} has a tier or bucket that no request has", code="route.histogram",
+                because=f"tier {tier}, buckets {given} and {made}",
+                hint="print the statement again: its buckets and tiers are of this version",
+            )  # fmt: skip
         found.add_cell((model, tier, given, made), sums)
     return found
 

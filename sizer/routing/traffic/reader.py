@@ -142,14 +142,20 @@ def read_batches(stream: IO[str], path: str) -> Iterator[list[Row | None]]:
             yield list(batch)
         return
     while lines := list(itertools.islice(stream, _BATCH)):
-        text = ",".join(lines)
         try:  # many lines at once: the parser keeps the keys, and is called once
-            values = json.loads(f"[{text}]")
+            values = json.loads("[" + ",".join(lines) + "]")
         except (ValueError, RecursionError):
             values = list(_one_by_one(lines))
-        if '"resourceSpans"' in text or '"data"' in text or any(value.__class__ is not dict for value in values):
-            values = [row for value in values for row in _unrolled(value)]
+        if values and is_nested(values[0]):  # a log is nested from its first line on; a stray line is met in `_count`
+            values = [row for value in values for row in unrolled(value)]
         yield values
+
+
+def is_nested(value: Any) -> bool:
+    """Whether a line holds several rows: an array, a page, or OTLP's spans."""
+    if value.__class__ is not dict or "resourceSpans" in value:
+        return True
+    return "data" in value and "model" not in value and isinstance(value["data"], list)
 
 
 def _one_by_one(lines: Iterable[str]) -> Iterator[Any]:
@@ -162,16 +168,17 @@ def _one_by_one(lines: Iterable[str]) -> Iterator[Any]:
                 yield None
 
 
-def _unrolled(value: Any) -> Iterator[Row | None]:
+def unrolled(value: Any) -> Iterator[Row | None]:
+    """The rows of a line; None for what is no object."""
     if isinstance(value, list):
         for item in value:
-            yield from _unrolled(item)
+            yield from unrolled(item)
     elif not isinstance(value, dict):
         yield None
     elif "resourceSpans" in value:
         yield from _spans(value)
-    elif isinstance(value.get("data"), list) and "model" not in value:
-        yield from _unrolled(value["data"])
+    elif is_nested(value):
+        yield from unrolled(value["data"])
     else:
         yield value
 
@@ -204,7 +211,7 @@ def read_traffic(
             batches = read_batches(stream, path)
             sample = list(itertools.islice(batches, _SAMPLE // _BATCH))
             if reader is None:
-                objects = [row for batch in sample for row in batch if row is not None]
+                objects = [row for batch in sample for row in batch if isinstance(row, dict)]
                 reader = RowReader(schema or detect_schema(objects, where=path), objects)
                 traffic = Traffic(schema=reader.schema.title)
             assert traffic is not None
@@ -213,7 +220,7 @@ def read_traffic(
             else:
                 _count(itertools.chain(sample, batches), reader, traffic, progress)
     assert traffic is not None
-    if not traffic.histogram.cells:
+    if not traffic.histogram:
         raise no_rows(traffic)
     return traffic
 
@@ -265,7 +272,7 @@ def sample_rows(path: str) -> list[Row]:
     """The first rows of a log that are objects."""
     with open_text(path) as stream:
         batches = itertools.islice(read_batches(stream, path), _SAMPLE // _BATCH)
-        return [row for batch in batches for row in batch if row is not None]
+        return [row for batch in batches for row in batch if isinstance(row, dict)]
 
 
 def no_rows(traffic: Traffic) -> UsageError:
@@ -284,16 +291,29 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
     are found by comparing them as they are written.
     """
     add, follow, see = traffic.histogram.add, traffic.sessions.add, traffic.clock.see
-    take, reason, excludes = reader.take, reader.reason, reader.schema.input_excludes_cached
+    take, reasons, excludes = reader.take, reader.reasons, reader.schema.input_excludes_cached
     left_out, decisions = traffic.left_out, traffic.decisions
     reasoned = 0
     for batch in batches:
+        strays = 0
         for row in batch:
-            if row is None:
-                left_out["not a JSON object"] += 1
+            if row.__class__ is not dict:
+                if row is None:
+                    left_out["not a JSON object"] += 1
+                    traffic.rows += 1
+                else:
+                    _count([list(unrolled(row))], reader, traffic, progress)
+                strays += 1
                 continue
             model, given, made, cached, when, session, decision, reasoning, judged = take(row)
-            if judged and (why := reason(judged)):
+            try:
+                why = reasons.get(judged)
+            except TypeError:  # something nested where text is expected
+                judged = tuple(map(str, judged))
+                why = reasons.get(judged)
+            if why is None:
+                why = reader.reason(judged)
+            if why:
                 left_out[why] += 1
                 continue
             if cached is None:
@@ -303,7 +323,11 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
             ):
                 counted = reader.count(row, given, made, cached)
                 if counted is None:
-                    left_out["no token counts"] += 1
+                    if is_nested(row):
+                        _count([list(unrolled(row))], reader, traffic, progress)
+                        strays += 1
+                    else:
+                        left_out["no token counts"] += 1
                     continue
                 given, made, cached = counted
             if not model:
@@ -318,7 +342,7 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
                 decisions[str(decision)] += 1
             if reasoning is not None and str(reasoning) not in ("0", "0.0"):
                 reasoned += 1
-        traffic.rows += len(batch)
+        traffic.rows += len(batch) - strays
         progress(traffic.rows)
     if reader.has("reasoning"):
         traffic.reasoning_requests = (traffic.reasoning_requests or 0) + reasoned

@@ -140,7 +140,7 @@ class RowReader:
         self._paths = {name: _likeliest_first(schema.paths(name), sample) for name in self.names}
         self._get = {name: _getter(paths) for name, paths in self._paths.items()}
         self.take = self._made_for(sample)
-        self._reasons: dict[Values, str] = {}
+        self.reasons: dict[Values, str] = {}
 
     def has(self, name: str) -> bool:
         """Whether any sample row has the field."""
@@ -188,16 +188,13 @@ class RowReader:
         return *found[: len(TAKEN)], tuple(found[len(TAKEN) :])
 
     def reason(self, values: Values) -> str:
-        """Why the schema's rules leave a row out; `""` where they do not. `values` are the last of `take`."""
-        try:
-            known = self._reasons.get(values)
-        except TypeError:  # a value that cannot be a key
-            values = tuple(map(str, values))
-            known = self._reasons.get(values)
-        if known is None:
-            known = self._judge(values)
-            if len(self._reasons) < 10_000:
-                self._reasons[values] = known
+        """Why the schema's rules leave a row out; `""` where they do not. `values` are the last of `take`.
+
+        `reasons` keeps the answers, so that the same values are judged once.
+        """
+        known = self._judge(values)
+        if len(self.reasons) < 10_000:
+            self.reasons[values] = known
         return known
 
     def _judge(self, values: Values) -> str:
