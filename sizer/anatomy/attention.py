@@ -141,6 +141,8 @@ def _form(settings: Settings, placed: Sequence[tuple[str, LogicalTensor]], seen:
         if seen.is_encoder_stack and not names and not settings.text("model_type"):
             return "unknown", "its layers are called an encoder, and config.json does not say whether they write text"
         return "encoder", ""
+    if not seen.layers and names and not generates and not settings.flag("is_decoder"):
+        return "unknown", f"no headers were read, and {names[0]} does not say whether it writes text"
     if seen.layers and not generates and not _has_table(placed, settings.vocabulary_size):
         return "unknown", "it has no table of tokens and no output head: whether it writes text is not known"
     return "decoder", ""

@@ -20,7 +20,10 @@ from sizer.tables import load_table
 
 __all__ = ["COUNT_KEYS", "LayerPlan", "plan_layers"]
 
-COUNT_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "decoder_layers", "block_count")
+COUNT_KEYS = (
+    "num_hidden_layers", "n_layers", "n_layer", "num_layers", "decoder_layers", "block_count",
+    "num_transformer_layers",
+)  # fmt: skip
 WINDOW_KEYS = (
     "sliding_window", "sliding_window_size", "window_size", "attention_window_size", "local_attention_window",
 )  # fmt: skip
@@ -79,6 +82,12 @@ class LayerPlan:
 
 _ODD = re.compile(
     r"(^|_)(decay|expand_[kv]|attn_mode|feature_map|use_short_conv|lru|wkv|rwkv|time_mix|retention|hyena|mlstm)(_|$)"
+)
+
+
+_ODD_TYPE = re.compile(
+    r"retnet|retention|rwkv|mamba|hyena|xlstm|mlstm|hgrn|delta_?net|lightning|griffin|retro_?mamba|linear_?attn|"
+    r"(^|[_-])(gla|s4|h3|ssm|based)([_-]|$)"
 )
 
 
@@ -155,7 +164,14 @@ def _kinds(settings: Settings, count: int, *, has_headers: bool) -> tuple[tuple[
             return ("linear",) * count, odd
         if _row(settings) is None:
             return () if has_headers else f"config.json sets `{odd}` and does not say which layers it is for", odd
+    if not has_headers and _row(settings) is None and (odd := _odd_type(settings)):
+        return f"`{odd}` names another way of mixing tokens than attention, and config.json does not say which", odd
     return _by_window(settings, count)
+
+
+def _odd_type(settings: Settings) -> str | None:
+    """A model type whose name is that of something else than softmax attention."""
+    return next((name for name in settings.model_types if _ODD_TYPE.search(name.lower())), None)
 
 
 def _odd_key(settings: Settings) -> str | None:
@@ -279,8 +295,21 @@ def _late_layers(settings: Settings, count: int) -> list[str] | None:
     return ["sliding" if layer >= first else "full" for layer in range(count)]
 
 
+def _blocks(settings: Settings, count: int) -> list[str] | None:
+    """`block_configs`: a block without attention, or with a linear layer in its place, keeps nothing."""
+    blocks = settings.raw("block_configs")
+    blocks = blocks if isinstance(blocks, list) else []
+    inner = [attention for block in blocks if isinstance(block, dict) and (attention := block.get("attention"))]
+    inner = [attention for attention in inner if isinstance(attention, dict)]
+    if len(inner) < count or len(inner) != len(blocks):
+        return None
+    drops = ("no_op", "replace_with_linear")
+    return ["none" if any(attention.get(key) for key in drops) else "full" for attention in inner[:count]]
+
+
 _RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("attention_windows",), _truthy("attention_windows", hit="sliding", miss="full")),
+    (("block_configs",), _blocks),
     (("compress_ratios",), _compress_ratios),
     (("attention_types",), _attention_types),
     (("sliding_window_pattern", "_sliding_window_pattern"), _window_pattern),

@@ -35,7 +35,7 @@ HEADS_KEYS = (
 )  # fmt: skip
 KV_HEADS_KEYS = (
     "num_key_value_heads", "num_kv_heads", "n_kv_heads", "n_head_kv", "attn_config.kv_n_heads",
-    "num_attention_groups", "multi_query_group_num", "num_query_groups",
+    "num_attention_groups", "multi_query_group_num", "num_query_groups", "num_key_value_heads_per_layer",
 )  # fmt: skip
 HEAD_DIM_KEYS = ("head_dim", "kv_channels", "d_kv", "attention_head_dim", "head_size")
 STATE_DTYPE_KEYS = ("mamba_ssm_dtype", "mamba_ssm_cache_dtype", "inference_state_dtype")
@@ -167,18 +167,30 @@ def declared_heads(settings: Settings, kind: str, layer: int) -> tuple[int | Non
         return per_layer(settings, keys, layer)
 
     special_heads = ("swa_num_attention_heads",) if windowed else ()
+    is_multi_query = settings.flag("multi_query") or settings.raw("attn_config.attn_type") == "multiquery_attention"
     special_kv = ("swa_num_key_value_heads",) if windowed else ("num_global_key_value_heads",)
     special_dim = ("swa_head_dim",) if windowed else ("global_head_dim",)
     heads = find(HEADS_KEYS, *special_heads)
     kv_heads = find(KV_HEADS_KEYS, *special_kv)
-    if kv_heads is None or (settings.flag("multi_query") and not settings.flag("new_decoder_architecture")):
-        kv_heads = 1 if settings.flag("multi_query") else heads
+    if kv_heads is None or (is_multi_query and not settings.flag("new_decoder_architecture")):
+        kv_heads = 1 if is_multi_query else heads
+    if (shared := _block_heads(settings, layer)) is not None and heads:
+        kv_heads = max(1, heads // shared)
     dim = find(HEAD_DIM_KEYS, *special_dim)
     hidden = settings.integer("hidden_size", "n_embd", "d_model", "dim", minimum=1)
     if dim is None and hidden and heads and hidden % heads == 0:
         dim = hidden // heads
     value_dim = find(("v_head_dim",), *(("swa_v_head_dim",) if windowed else ())) or dim
     return heads, kv_heads, dim, value_dim
+
+
+def _block_heads(settings: Settings, layer: int) -> int | None:
+    """Query heads that share a KV head, where config.json describes each layer as a block of its own."""
+    blocks = settings.raw("block_configs")
+    block = blocks[layer] if isinstance(blocks, list) and layer < len(blocks) else None
+    inner = block.get("attention") if isinstance(block, dict) else None
+    shared = inner.get("n_heads_in_group") if isinstance(inner, dict) else None
+    return shared if isinstance(shared, int) and not isinstance(shared, bool) and shared > 0 else None
 
 
 def from_config(kind: str, layer: int, settings: Settings) -> tuple[Mixer, ...]:

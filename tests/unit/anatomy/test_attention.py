@@ -456,3 +456,50 @@ def test_gguf_llama4_has_the_chunk_of_its_class():
     spec = describe_attention(config_from_metadata(metadata))
     windows = {(mixer.window, mixer.is_chunked): len(group.layers) for group in spec.groups for mixer in group.mixers}
     assert windows == {(8192, True): 36, (None, False): 12}
+
+
+def heads_of(config):
+    """KV heads of each layer that config.json alone gives; 0 for a layer that keeps nothing."""
+    spec = describe_attention(config)
+    assert spec.is_known, spec.reason
+    return [
+        sum(mixer.kv_heads or 0 for group in spec.groups if layer in group.layers for mixer in group.mixers)
+        for layer in range(spec.layers)
+    ]
+
+
+def test_heads_that_differ_from_layer_to_layer():
+    """DeciLM lists KV heads by layer; OpenELM too; Nemotron-NAS says how many share one, or that a block has none."""
+    base = {"hidden_size": 4096, "num_attention_heads": 32, "num_hidden_layers": 3, "vocab_size": 32_000}
+    assert heads_of(base | {"model_type": "deci", "num_key_value_heads_per_layer": [4, 2, 1]}) == [4, 2, 1]
+    blocks = [
+        {"attention": {"n_heads_in_group": 8, "no_op": False}},
+        {"attention": {"n_heads_in_group": None, "no_op": True}},
+        {"attention": {"n_heads_in_group": 16, "no_op": False}},
+    ]
+    assert heads_of(base | {"model_type": "nemotron-nas", "block_configs": blocks}) == [4, 0, 2]
+    openelm = {"model_type": "openelm", "model_dim": 1280, "num_transformer_layers": 2, "head_dim": 64}
+    assert heads_of(openelm | {"num_query_heads": [12, 20], "num_kv_heads": [3, 5]}) == [3, 5]
+
+
+def test_multi_query_by_a_word():
+    """MPT says multi-query with a word in a nested config: one KV head of 128."""
+    config = {"model_type": "mpt", "d_model": 4096, "n_heads": 32, "n_layers": 32, "vocab_size": 50_432}
+    assert heads_of(config) == [32] * 32
+    assert heads_of(config | {"attn_config": {"attn_type": "multiquery_attention"}}) == [1] * 32
+
+
+@pytest.mark.parametrize("model_type", ["retnet", "hyena", "gla", "hgrn2", "rwkv8", "xlstm"])
+def test_a_type_that_is_not_attention_by_name(model_type):
+    """Heads in the config of a type that names another mixer are not taken for attention's."""
+    config = {"model_type": model_type, "hidden_size": 2048, "num_hidden_layers": 24, "num_heads": 8}
+    spec = describe_attention(config)
+    assert not spec.is_known
+    assert spec.reason
+
+
+def test_without_headers_a_bare_model_may_be_an_encoder():
+    """Many .bin repositories are encoders: BertModel may be one, BertForMaskedLM is."""
+    config = {"model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}
+    assert describe_attention(config | {"architectures": ["BertModel"]}).form == "unknown"
+    assert describe_attention(config | {"architectures": ["BertForMaskedLM"]}).form == "encoder"
