@@ -93,7 +93,7 @@ def open_source(reference: Reference, settings: ReadingSettings | None = None, *
 
 
 def _load(source: Source, reference: Reference, settings: ReadingSettings) -> Checkpoint:
-    return load_checkpoint(
+    checkpoint = load_checkpoint(
         source,
         reference,
         path=settings.path,
@@ -101,6 +101,15 @@ def _load(source: Source, reference: Reference, settings: ReadingSettings) -> Ch
         max_shards=settings.max_shards,
         meanwhile=settings.meanwhile,
     )
+    is_empty = checkpoint.format == "none" and not any(part.config for part in checkpoint.parts)
+    if reference.kind == "folder" and is_empty:
+        raise UsageError(
+            f"`{reference.text}` holds no model",
+            code="usage.no_model",
+            because="there are neither weights nor a config.json in it",
+            hint="name the folder that has the .safetensors or .gguf files",
+        )
+    return checkpoint
 
 
 def _location(reference: Reference) -> Path:

@@ -172,3 +172,12 @@ def test_a_split_file_of_several_is_not_the_model(sizer: Any, tmp_path: Path, na
         (tmp_path / name).write_bytes(moe_gguf(("split.no", "u16", 0), ("split.count", "u16", 2)))
     outcome = sizer("inspect", str(tmp_path), "--json")
     assert (outcome.code, outcome.json["report"]["total_parameters"]) == (5, None)
+
+
+def test_an_empty_folder_is_no_model(sizer: Any, tmp_path: Path) -> None:
+    """A folder of the user's without weights and config is refused; one with a config is described by it."""
+    outcome = sizer("inspect", tmp_path, "--json")
+    assert outcome.code == 2
+    assert outcome.json["error"]["code"] == "usage.no_model"
+    (tmp_path / "config.json").write_text('{"model_type": "x"}')
+    assert sizer("inspect", tmp_path, "--json").json["report"]["total_parameters_basis"] == "unknown"
