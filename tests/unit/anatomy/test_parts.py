@@ -1,0 +1,118 @@
+"""What stands beside the text, and what is stored twice: a text model of width 8 with 16 rows of vocabulary."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sizer.anatomy.parameters import Anatomy, analyse
+from tests.unit.anatomy.names import tensors
+
+CONFIG: dict[str, Any] = {"vocab_size": 16, "num_hidden_layers": 2, "tie_word_embeddings": False}
+# embedding 128, head 128, two layers of 64: 384
+TEXT = {
+    "model.embed_tokens.weight": (16, 8),
+    "lm_head.weight": (16, 8),
+    "model.layers.{0-1}.self_attn.o_proj.weight": (8, 8),
+}
+TOWER = {"eyes.blocks.{0-2}.attn.qkv.weight": (4, 4), "eyes.stem.weight": (4, 3, 2, 2), "bridge.weight": (8, 4)}
+
+
+def parts(anatomy: Anatomy) -> dict[str, int]:
+    return {part.name: part.total_parameters for part in anatomy.components}
+
+
+def test_a_tower_under_an_unheard_of_name_is_not_active() -> None:
+    """In a multimodal model, what is stored outside the text's place is beside it: 48 + 48 of encoder, 32 to join."""
+    text = {f"brain.{name.removeprefix('model.')}": shape for name, shape in TEXT.items()}
+    anatomy = analyse(tensors(text | TOWER), {"text_config": CONFIG, "vision_config": {}})
+    assert (anatomy.total, anatomy.active) == (512, 384)
+    assert (parts(anatomy)["other_encoders"], parts(anatomy)["projector"]) == (96, 32)
+
+
+def test_a_stack_of_another_width_inside_the_text_is_a_tower() -> None:
+    """A stack of layers below the text's own root whose tensors have another width serves another modality."""
+    anatomy = analyse(tensors(TEXT | {"model.seer.layers.{0-3}.attn.qkv.weight": (4, 4)}), {**CONFIG, "audio": {}})
+    assert (anatomy.total, anatomy.active) == (448, 384)
+
+
+def test_a_tower_on_its_own_is_the_model() -> None:
+    """Without a token table there is no text to stand beside, and all parameters are active."""
+    anatomy = analyse(tensors({"vision_model.blocks.{0-2}.attn.qkv.weight": (4, 4)}), None)
+    assert (anatomy.total, anatomy.active) == (48, 48)
+
+
+@pytest.mark.parametrize(
+    ("extra", "config"),
+    [
+        ({"mtp.layers.0.proj.weight": (8, 16)}, {}),
+        ({"model.layers.2.eh_proj.weight": (8, 16)}, {}),
+        ({"model.layers.2.mlp.up_proj.weight": (16, 8)}, {"num_nextn_predict_layers": 1}),
+        ({"medusa_head.{0-1}.linear.weight": (8, 8)}, {}),
+    ],
+)
+def test_extra_prediction_layers_are_not_active(extra: dict[str, tuple[int, ...]], config: dict[str, Any]) -> None:
+    """Layers that predict further tokens are told by name, by marker, or by lying beyond the declared layers."""
+    anatomy = analyse(tensors(TEXT | extra), CONFIG | config)
+    assert (anatomy.total, anatomy.active) == (384 + 128, 384)
+    assert parts(anatomy)["mtp"] == 128
+
+
+def test_a_layer_beyond_the_declared_ones_without_a_word_about_it_is_text() -> None:
+    """A config that says nothing of extra layers is merely stale, as in merges that repeat layers."""
+    anatomy = analyse(tensors(TEXT | {"model.layers.2.mlp.up_proj.weight": (16, 8)}), CONFIG)
+    assert anatomy.active == anatomy.total == 512
+
+
+@pytest.mark.parametrize(
+    ("config", "total"),
+    [
+        (CONFIG, 384),
+        (CONFIG | {"tie_word_embeddings": True}, 256),
+        ({"vocab_size": 16}, 384),
+        ({"tie_word_embeddings": False, "text_config": {"tie_word_embeddings": True}}, 384),
+        ({"model_type": "opt"}, 256),
+    ],
+)
+def test_a_stored_head_counts_unless_it_is_a_copy(config: dict[str, Any], total: int) -> None:
+    """A head is a copy where config.json says tied and nothing says otherwise, or the architecture ties by itself."""
+    anatomy = analyse(tensors(TEXT), config)
+    assert (anatomy.total, anatomy.total + anatomy.tied_copy_parameters) == (total, 384)
+
+
+def test_tables_other_than_the_embedding_are_not_active() -> None:
+    """A per-layer table is looked up; the projection beside it is used by every token."""
+    extra = {"model.embed_tokens_per_layer.weight": (16, 4), "model.per_layer_embed_projection.weight": (4, 8)}
+    anatomy = analyse(tensors(TEXT | extra), CONFIG)
+    assert (anatomy.total, anatomy.active) == (384 + 64 + 32, 384 + 32)
+
+
+def test_buffers_are_no_parameters() -> None:
+    """Rotary tables, causal masks, index tables and constants of an activation count nothing."""
+    stored = tensors(
+        TEXT | {
+            "model.layers.{0-1}.self_attn.rotary_emb.inv_freq": (4,),
+            "model.layers.{0-1}.self_attn.bias": (1, 1, 6, 6),
+            "model.layers.{0-1}.mlp.act_fn.beta": (),
+        }
+    )  # fmt: skip
+    index = replace(tensors({"model.position_ids": (1, 32)})[0], storage="I64")
+    anatomy = analyse([*stored, index], CONFIG)
+    assert (anatomy.total, anatomy.buffers) == (384, 8 + 72 + 2 + 32)
+
+
+def test_a_reward_model_and_an_embedder_have_no_tied_head() -> None:
+    """Without a head over the vocabulary, the token table is only looked up: active compute leaves it out."""
+    body = {name: shape for name, shape in TEXT.items() if name != "lm_head.weight"}
+    reward = analyse(tensors(body | {"score.weight": (1, 8)}), {"architectures": ["LlamaForSequenceClassification"]})
+    assert (reward.active, reward.active_compute) == (264, 136)
+    writer = analyse(tensors(body), {"architectures": ["LlamaForCausalLM"]})
+    assert (writer.active, writer.active_compute) == (256, 256)
+
+
+def test_an_adapter_is_counted_as_such() -> None:
+    """LoRA matrices beside a model are its adapter."""
+    anatomy = analyse(tensors(TEXT | {"model.layers.{0-1}.self_attn.o_proj.lora_A.weight": (2, 8)}), CONFIG)
+    assert parts(anatomy)["adapter"] == 32
