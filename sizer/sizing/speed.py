@@ -200,13 +200,20 @@ def _expected_seconds(
     """Slowest and fastest time of a step."""
     out = []
     for place, share in enumerate(BANDWIDTH_SHARE):
-        used = devices
-        if devices > 1 and device.link_bytes_per_second is None and place == 0:
-            used = 1  # without a fast link layers are split, and one device works at a time
+        used = _working(device, devices) if place == 0 else devices
         per_layer = LAYER_SECONDS[place] + (REDUCTION_SECONDS[place] if devices > 1 else 0.0)
         bandwidth = size / (used * device.bandwidth_bytes_per_second * share)
         out.append(max(bandwidth, compute_seconds / COMPUTE_SHARE[place]) + reads.layers * per_layer)
     return out[0], out[1]
+
+
+def _working(device: Device, devices: int) -> int:
+    """Devices that work at once at the slow end: all where a fabric joins them, else one, as layers are split.
+
+    A bridge between two cards is no fabric. A program that splits layers on such a fabric is slower than the range.
+    """
+    is_joined = device.kind == "data-centre" and device.link_bytes_per_second is not None
+    return devices if is_joined else 1
 
 
 def estimate_prefill(
@@ -232,8 +239,9 @@ def estimate_prefill(
     compute = operations / (devices * rate)
     bandwidth = weights / (devices * device.bandwidth_bytes_per_second)
     seconds = max(compute, bandwidth)
+    idle = (devices / _working(device, devices), 1.0)
     slow, fast = (
-        max(compute / share, bandwidth / BANDWIDTH_SHARE[place]) + reads.layers * LAYER_SECONDS[place]
+        max(compute / share, bandwidth / BANDWIDTH_SHARE[place]) * idle[place] + reads.layers * LAYER_SECONDS[place]
         for place, share in enumerate(COMPUTE_SHARE)
     )
     return Prefill(
@@ -287,8 +295,12 @@ def _assumptions(reads: Reads, target: Target) -> Iterable[str]:
     low, high = COMPUTE_SHARE
     yield f"prefill: {low * 100:.0f} to {high * 100:.0f} % of the dense {reads.compute_bits}-bit rate"
     if target.devices > 1:
-        linked = target.device is not None and target.device.link_bytes_per_second is not None
-        how = "weights and caches are split evenly" if linked else "layers or weights are split: the slow end is layers"
+        linked = target.device is not None and _working(target.device, target.devices) > 1
+        how = (
+            "each layer is split over all; a program that gives each device its own layers is as fast as one"
+            if linked
+            else "each layer is split over all at the fast end; at the slow end each device has its own layers"
+        )
         yield f"{target.devices} devices: {how}"
     if reads.experts:
         yield "experts are picked independently and evenly; a router that repeats itself reads less"
@@ -309,9 +321,16 @@ def _attention_operations(spec: AttentionSpec, tokens: int) -> int:
 
 
 def _rate(device: Device, bits: int) -> int | None:
-    """Dense operations per second in the weights' own type, where the device multiplies it; in 16 bits elsewhere."""
+    """Dense operations per second in the weights' own type, where the device multiplies it; in 16 bits elsewhere.
+
+    Cards for games add up at half the rate in 32 bits, which is what their 16-bit figure says; programs add up in
+    16 bits there, at half the rate of 8-bit integers.
+    """
     own = {4: device.fp4_flops, 8: device.fp8_flops}.get(bits)
-    return own or device.bf16_flops or device.fp32_flops
+    if own:
+        return own
+    half = device.int8_ops // 2 if device.kind == "consumer" and device.int8_ops else 0
+    return max(device.bf16_flops or 0, half) or device.fp32_flops
 
 
 def _stored(groups: Sequence[LogicalTensor]) -> int:

@@ -54,3 +54,17 @@ def test_the_page_shows_the_table(speed):
         assert "{} of {} inside".format(*speed.inside(table, measurements)) in page
         for row in speed.rows(table, measurements):
             assert row in page
+
+
+def test_prompts_and_several_devices(speed):
+    """At least nine of ten lie inside, no prompt is read faster than its ceiling, and the page has the counts."""
+    table = speed.load()
+    models = {model.id: model for model in table.models}
+    page = (ROOT / "docs" / "concepts" / "speed.md").read_text()
+    for name, runs in speed.outside(table).items():
+        total = len(getattr(table, name))
+        assert len(runs) <= total / 10
+        assert f"{total - len(runs)} of {total}" in page
+    for run in table.prefill:
+        ceiling = speed.prefill_of(models[run.model], run.device, run.devices).ceiling_tokens_per_second
+        assert run.tokens_per_second < ceiling

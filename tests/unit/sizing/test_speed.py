@@ -134,3 +134,26 @@ def test_unknown_active_parameters_give_no_speed():
     """Without a top-k there is no figure, and the reason says so."""
     speed = estimate_speed(None, LLAMA_8B, parse_target("h100"), context_tokens=1_024)
     assert (speed.decode, speed.basis, speed.reason) == (None, "unknown", "the active parameters are not known")
+
+
+def test_a_card_for_games_adds_up_in_16_bits():
+    """An RTX 3090 states 71 TFLOP/s with sums in 32 bits and 284 TOPS of 8-bit integers: prompts run at up to 142."""
+    card = find_device("rtx-3090")
+    prefill = estimate_prefill(DENSE, LLAMA_8B, card, prompt_tokens=64)
+    many = estimate_prefill(DENSE, LLAMA_8B, card, prompt_tokens=8_192)
+    assert (card.bf16_flops, card.int8_ops) == (71_000_000_000_000, 284_000_000_000_000)
+    operations = 2 * 7_504_924_672 * 8_192 + 32 * 2 * 32 * 256 * (8_192 * 8_192 - 8_192 * 8_192 // 2)
+    assert many.ceiling_tokens_per_second == pytest.approx(8_192 / (operations / 142e12))
+    assert prefill.ceiling_tokens_per_second < many.ceiling_tokens_per_second
+
+
+def test_only_a_fabric_makes_all_devices_work_at_the_slow_end():
+    """Two cards, with a bridge or without, may be as slow as one; eight H100 on NVSwitch share each layer."""
+    for name in ("rtx-3090", "rtx-a6000"):
+        one = estimate_decode(DENSE, LLAMA_8B, find_device(name), context_tokens=1).expected_tokens_per_second
+        two = estimate_decode(DENSE, LLAMA_8B, find_device(name), devices=2, context_tokens=1)
+        assert two.expected_tokens_per_second[0] < one[0]
+        assert two.expected_tokens_per_second[1] > one[1]
+    alone = estimate_decode(DENSE, LLAMA_8B, H100, context_tokens=1).expected_tokens_per_second
+    joined = estimate_decode(DENSE, LLAMA_8B, H100, devices=8, context_tokens=1).expected_tokens_per_second
+    assert joined[0] > alone[0]
