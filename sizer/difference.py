@@ -179,5 +179,5 @@ def _flatten(config: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str,
 
 def _config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[ConfigChange]:
     for key in sorted({*old, *new}):
-        if (key in old) != (key in new) or old[key] != new[key]:
+        if old.get(key) != new.get(key):  # a null is as good as nothing
             yield ConfigChange(key=key, before=old.get(key), after=new.get(key))

@@ -21,6 +21,7 @@ LINES = {
     "diff": ["diff", "meta-llama/Llama-3.1-8B", "bench/Llama-3.1-8B-GPTQ-Int4", "--offline"],
     "fit": ["fit", "--on", "rtx-4090"],
     "landscape": ["landscape"],
+    "tune": ["tune", "openai/gpt-oss-20b", "--offline"],
     "moe": ["moe", "openai/gpt-oss-20b", "--offline"],
 }
 

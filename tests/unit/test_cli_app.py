@@ -63,3 +63,17 @@ def test_ctrl_c_is_one_document(sizer, monkeypatch):
 def test_safe_escapes_what_drives_a_terminal():
     """Escape sequences, C1 controls, bidirectional overrides and newlines are shown, not obeyed."""
     assert safe("a\x1b[31m\x9b\u202e\nb[/x]") == "a\\x1b[31m\\x9b\\u202e\\x0ab[/x]"
+
+
+def test_a_reader_that_has_enough():
+    """A pipe that is closed early is no failure: `sizer landscape | head -1` ends with 0 and says nothing."""
+    import subprocess
+    import sys
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "sizer", "landscape"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        run.stdout.readline()
+        run.stdout.close()
+        said = run.stderr.read()
+    assert (run.returncode, said) == (0, b"")

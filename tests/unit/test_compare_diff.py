@@ -136,3 +136,9 @@ def test_a_packed_twin_holds_the_same_tensors(sizer):
     assert (report["before"]["tensors"], report["after"]["tensors"], report["same_tensors"]) == (291, 291, 67)
     assert {change["change"] for change in report["changes"]} == {"repacked"}
     assert sum(change["tensors"] for change in report["changes"]) == 224
+
+
+def test_a_null_in_a_config_is_as_good_as_nothing(sizer, tmp_path):
+    """A key that one side sets to null and the other leaves out is no difference."""
+    one, two = model(tmp_path / "one"), model(tmp_path / "two", sliding_window=None)
+    assert sizer("diff", one, two, "--json").json["report"]["config"] == []
