@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sizer.errors import InvalidDataError, NotFoundError
-from sizer.sizing.model import SizingSettings
 from sizer.sources.interface import Checkpoint
 from sizer.sources.open import ReadingSettings, read_checkpoint
 
@@ -17,10 +16,19 @@ if TYPE_CHECKING:
     from sizer.catalog.models import CatalogEntry
     from sizer.catalog.verify import Recount
     from sizer.inspection import Inspection
+    from sizer.sizing.model import SizingSettings
     from sizer.sizing.token_path import TokenPath
     from sizer.sizing.training import Tuning, TuningSettings
 
 __all__ = ["ReadingSettings", "SizingSettings", "catalog_entry", "inspect", "read", "recount", "token_path", "tuning"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SizingSettings":
+        from sizer.sizing.model import SizingSettings
+
+        return SizingSettings
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def read(reference: str, settings: ReadingSettings | None = None) -> Checkpoint:

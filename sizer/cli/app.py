@@ -106,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         _silence_stdout()
         code = 0
+    if arguments is None:
+        gc.freeze()  # the process ends: nothing left is looked through again
     sys.exit(code)
 
 

@@ -60,7 +60,9 @@ def inspect(
             "--save-headers takes one reference", code="usage.save_headers", hint="run once for each reference"
         )
     gc.disable()  # a short-lived process that makes 100,000 tuples and no cycles: 10 % of the time on 163 shards
-    sizing = sizing_settings(on, context, sequences, cache_dtype)
+    is_default = not on and not context and (sequences, cache_dtype) == ("1", "auto")
+    # What sizing needs is imported before reading only where there is a flag that may be wrong.
+    sizing = None if is_default else sizing_settings(on, context, sequences, cache_dtype)
     settings = ReadingSettings(
         path=path,
         offline=offline,
@@ -75,7 +77,7 @@ def inspect(
 
 
 def _one(
-    reference: str, settings: ReadingSettings, sizing: SizingSettings, as_json: bool, save_headers: Path | None
+    reference: str, settings: ReadingSettings, sizing: SizingSettings | None, as_json: bool, save_headers: Path | None
 ) -> None:
     checkpoint = _read(reference, settings)
 
@@ -94,7 +96,7 @@ def _one(
         raise typer.Exit(error.exit_code)
 
 
-def _many(references: list[str], settings: ReadingSettings, sizing: SizingSettings, as_json: bool) -> None:
+def _many(references: list[str], settings: ReadingSettings, sizing: SizingSettings | None, as_json: bool) -> None:
     from sizer.inspection import Failure, Inspections, inspect_checkpoint
     from sizer.render.views import inspect as view
 

@@ -6,7 +6,6 @@ import functools
 import ipaddress
 import os
 import socket
-import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +29,8 @@ def without_query(url: str) -> str:
 
 def proxy_variable(url: str) -> str | None:
     """The environment variable that names the proxy for an address; None where it is reached directly."""
+    import urllib.request  # slow to import, and rarely needed
+
     parts = urlsplit(url)
     if urllib.request.proxy_bypass(parts.hostname or ""):
         return None

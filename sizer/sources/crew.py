@@ -35,9 +35,13 @@ class Job(Generic[T]):
         """Whether it has a result or an error."""
         return self._done.is_set()
 
+    def begin(self) -> None:
+        """Count the time from now on."""
+        self.started = time.monotonic()
+
     def run(self) -> None:
         """Do it, in the calling thread."""
-        self.started = time.monotonic()
+        self.begin()
         try:
             self.settle(self._call(), None)
         except Exception as error:
@@ -83,7 +87,10 @@ class Crew:
 
     def start(self, call: Callable[[], T]) -> Job[T]:
         """Hand one call to the crew."""
-        job = Job(call)
+        return self.add(Job(call))
+
+    def add(self, job: Job[T]) -> Job[T]:
+        """Hand a job to the crew."""
         with self._lock:
             self._pending += 1
             if self._threads < min(self._size, self._pending):

@@ -7,13 +7,14 @@ are huggingface_hub's; addresses are made here, because its own calls have no de
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -25,7 +26,7 @@ from sizer.headers.interface import Header
 from sizer.headers.safetensors import MAX_HEADER_BYTES, header_length, parse_header
 from sizer.sources.answers import Subject, looks_like_a_page, page_error, status_error
 from sizer.sources.crew import Crew, Job
-from sizer.sources.interface import FileEntry, Listing, Progress, Reading, Source
+from sizer.sources.interface import BEGINNING_BYTES, FileEntry, Listing, Progress, Reading, Source
 from sizer.sources.listing import read_listing, read_revision_names
 from sizer.sources.ranges import FIRST_BYTES, RangeReader
 from sizer.sources.transfer import Transfer, inflate
@@ -35,7 +36,10 @@ __all__ = ["DEFAULT_TIMEOUT_SECONDS", "HubSource", "cache_folder", "endpoint", "
 DEFAULT_TIMEOUT_SECONDS = 60.0
 """For one file, with all its attempts."""
 IN_FLIGHT = 32
-"""Files read at once. 6 or 8 are usual; the Hub's limits are per 5 minutes, not per moment."""
+"""Requests under way at once, half of them to the Hub and half to where it redirects.
+
+6 or 8 are usual; the Hub's limits are per 5 minutes, not per moment.
+"""
 MAX_DOCUMENT_BYTES = 5_000_000
 MAX_INDEX_BYTES = 50_000_000
 MAX_LISTING_BYTES = 50_000_000
@@ -113,7 +117,18 @@ def _request_headers() -> dict[str, str]:
 
 @functools.cache
 def _crew() -> Crew:
-    return Crew(IN_FLIGHT)
+    """Who asks the Hub."""
+    return Crew(IN_FLIGHT // 2)
+
+
+@functools.cache
+def _far_crew() -> Crew:
+    """Who asks where the Hub redirects to.
+
+    If one thread did both, half of all connections would be idle at any time, and the client looks at each idle
+    one before each request: for 163 files that took 0.3 s of processor time, as much as parsing them.
+    """
+    return Crew(IN_FLIGHT // 2)
 
 
 class HubSource(Source):
@@ -138,6 +153,7 @@ class HubSource(Source):
         self._attempts = attempts
         self._backoff_seconds = backoff_seconds
         self._documents: dict[str, Job[bytes]] = {}
+        self._beginnings: dict[str, Job[bytes]] = {}
         self._headers: dict[str, Job[Callable[[], Header]]] = {}
         self._document_address: str | None = None
         self._lock = threading.Lock()
@@ -154,18 +170,21 @@ class HubSource(Source):
         return connect(self._endpoint, backoff_seconds=self._backoff_seconds)
 
     @functools.cached_property
-    def _listing(self) -> Listing:
+    def _asking(self) -> Job[bytes]:
         where = f"{self._endpoint}/api/models/{quote(self._asked)}/revision/{quote(self._revision, safe='')}?blobs=true"
-        subject = self._subject(None)
-        job = _crew().start(
-            lambda: self._get(where, subject, MAX_LISTING_BYTES, attempts=self._attempts, deadline=self._deadline())
+        subject, deadline = self._subject(None), self._deadline()
+        return _crew().start(
+            lambda: self._get(where, subject, MAX_LISTING_BYTES, attempts=self._attempts, deadline=deadline)
         )
-        raw = self._wait([job])[0]
-        if isinstance(raw.error, NotFoundError) and raw.error.code == "hub.revision":
-            self._name_revisions(raw.error)
-        if raw.error is not None:
-            raise raw.error
-        return read_listing(raw.result or b"", self._asked, subject)
+
+    @functools.cached_property
+    def _listing(self) -> Listing:
+        job = self._wait([self._asking])[0]
+        if isinstance(job.error, NotFoundError) and job.error.code == "hub.revision":
+            self._name_revisions(job.error)
+        if job.error is not None:
+            raise job.error
+        return read_listing(job.result or b"", self._asked, self._subject(None))
 
     def listing(self) -> Listing:
         """All files at the commit that the revision has now: one request."""
@@ -185,11 +204,16 @@ class HubSource(Source):
             error.because = f"its branches and tags are {shown}{more}"
             error.details["revisions"] = names
 
-    def prefetch(self, documents: Sequence[str], files: Sequence[FileEntry]) -> None:
+    def prefetch(self, documents: Sequence[str], files: Sequence[FileEntry], beginnings: Sequence[str] = ()) -> None:
         """Start reading; the results are kept for the calls that ask for them."""
+        asking = self._asking
+        if not documents and not files and not asking.is_done:
+            return  # the listing alone, which `listing` waits for
         first_bytes = self._first_bytes(files)
         for path in documents:
             self._start_document(path)
+        for path in beginnings:
+            self._start_beginning(path)
         for file in files:
             self._start_header(file, first_bytes)
 
@@ -201,6 +225,14 @@ class HubSource(Source):
         done = self._wait([job])[0]
         if isinstance(done.error, NotFoundError) and done.error.code == "hub.entry":
             return None
+        if done.error is not None:
+            raise done.error
+        return done.result
+
+    def read_beginning(self, path: str) -> bytes | None:
+        """The first bytes of a text file."""
+        job = self._start_beginning(path)
+        done = self._wait([job])[0]
         if done.error is not None:
             raise done.error
         return done.result
@@ -239,6 +271,19 @@ class HubSource(Source):
         if path not in self._documents:
             self._documents[path] = _crew().start(lambda: self._read_document(path))
         return self._documents[path]
+
+    def _start_beginning(self, path: str) -> Job[bytes]:
+        if path not in self._beginnings:
+            self._beginnings[path] = _crew().start(lambda: self._read_beginning(path))
+        return self._beginnings[path]
+
+    def _read_beginning(self, path: str) -> bytes:
+        reader = RangeReader(self._transfer, self._file_url(path), self._subject(path), file_bytes=self._sizes[path])
+        try:
+            raw = reader.read(lambda *_: BEGINNING_BYTES, deadline=self._deadline(), first_bytes=BEGINNING_BYTES)
+        except InvalidDataError:  # it came compressed, or by ranges of the server's own
+            return self._read_document(path)
+        return bytes(raw)
 
     def _read_document(self, path: str) -> bytes:
         subject = self._subject(path)
@@ -299,59 +344,48 @@ class HubSource(Source):
     # -- headers
 
     def _start_header(self, file: FileEntry, first_bytes: int) -> Job[Callable[[], Header]]:
-        if file.path not in self._headers:
-            self._headers[file.path] = _crew().start(lambda: self._read_header(file, first_bytes))
-        return self._headers[file.path]
-
-    def _read_header(self, file: FileEntry, first_bytes: int) -> Callable[[], Header]:
-        """Fetch the bytes of a header; the parsing that is left is the result."""
-        if self._stop is not None:
-            raise self._stop
+        """Begin with one header: the Hub's crew finds out where the file is, the other one reads it."""
+        if file.path in self._headers:
+            return self._headers[file.path]
         reader = RangeReader(
             self._transfer, self._file_url(file.path), self._subject(file.path), file_bytes=file.size_bytes
         )
-        fetch = self._fetch_gguf if file.path.endswith(".gguf") else self._fetch_safetensors
-        try:
-            parse = fetch(file, reader, first_bytes)
-        except (UnavailableError, NotFoundError) as error:
-            self._strike(error)
-            raise
-        self._strikes = 0
-        return parse
+        header = _GgufHeader if file.path.endswith(".gguf") else _SafetensorsHeader
+        work = header(file, cap=self._max_header_bytes, first_bytes=first_bytes)
 
-    def _fetch_safetensors(self, file: FileEntry, reader: RangeReader, first_bytes: int) -> Callable[[], Header]:
-        def needed(buffer: bytearray, file_bytes: int | None) -> int:
-            return header_length(bytes(buffer[:8]), path=file.path, file_bytes=file_bytes, cap=self._max_header_bytes)
+        def fetch() -> Callable[[], Header]:
+            with self._struck():
+                reader.read(work.needed, deadline=self._deadline(), first_bytes=work.first_bytes)
+            self._strikes = 0
+            return lambda: work.parse(reader)
 
-        raw = reader.read(needed, deadline=self._deadline(), first_bytes=first_bytes)
-        return lambda: parse_header(bytes(raw), path=file.path, file_bytes=reader.file_bytes)
+        def locate() -> None:
+            job.begin()
+            try:
+                with self._struck():
+                    reader.locate(work.needed, deadline=self._deadline(), first_bytes=work.first_bytes)
+            except Exception as error:
+                job.settle(None, error)
+            else:
+                _far_crew().add(job)
 
-    def _fetch_gguf(self, file: FileEntry, reader: RangeReader, first_bytes: int) -> Callable[[], Header]:
-        """A GGUF header does not say how long it is: one long range, ended when the header is whole."""
-        parser = GgufReader(path=file.path, file_bytes=file.size_bytes, cap=self._max_header_bytes)
-        found: list[Header] = []
-        fed = 0
+        job = self._headers[file.path] = Job(fetch)
+        _crew().start(locate)
+        return job
 
-        def needed(buffer: bytearray, file_bytes: int | None) -> int:
-            nonlocal fed
-            is_whole = len(buffer) in (file_bytes, self._max_header_bytes)
-            if not found and (len(buffer) - fed >= max(_GGUF_STEP_BYTES, fed // 8) or is_whole):
-                fed = len(buffer)
-                if header := parser.feed(bytes(buffer)):
-                    found.append(header)
-            return 0 if found else len(buffer) + 1
-
-        raw = reader.read(needed, deadline=self._deadline(), first_bytes=self._max_header_bytes)
-        if not found:
-            raise parser.refuse(f"{len(raw):,} bytes end within it", code="header.incomplete")
-        return lambda: found[0]
-
-    def _strike(self, error: SizerError) -> None:
+    @contextlib.contextmanager
+    def _struck(self) -> Iterator[None]:
         """Give up on the rest when access is denied, or when several files in a row fail without a success."""
-        with self._lock:
-            self._strikes += 1
-            if self._stop is None and (isinstance(error, NotFoundError) or self._strikes >= _STRIKES):
-                self._stop = error
+        if self._stop is not None:
+            raise self._stop
+        try:
+            yield
+        except (UnavailableError, NotFoundError) as error:
+            with self._lock:
+                self._strikes += 1
+                if self._stop is None and (isinstance(error, NotFoundError) or self._strikes >= _STRIKES):
+                    self._stop = error
+            raise
 
     def _parse(self, job: Job[Callable[[], Header]]) -> Header | Exception:
         if job.error is not None:
@@ -414,6 +448,43 @@ class HubSource(Source):
         except BaseException:  # Ctrl-C: tell the threads
             self._transfer.cancelled.set()
             raise
+
+
+class _SafetensorsHeader:
+    """How far a safetensors header reaches: its first eight bytes say so."""
+
+    def __init__(self, file: FileEntry, *, cap: int, first_bytes: int) -> None:
+        self._file = file
+        self._cap = cap
+        self.first_bytes = first_bytes
+
+    def needed(self, buffer: bytearray, file_bytes: int | None) -> int:
+        return header_length(bytes(buffer[:8]), path=self._file.path, file_bytes=file_bytes, cap=self._cap)
+
+    def parse(self, reader: RangeReader) -> Header:
+        return parse_header(bytes(reader.buffer), path=self._file.path, file_bytes=reader.file_bytes)
+
+
+class _GgufHeader:
+    """A GGUF header does not say how long it is: one long range, ended when the header is whole."""
+
+    def __init__(self, file: FileEntry, *, cap: int, first_bytes: int) -> None:
+        self._parser = GgufReader(path=file.path, file_bytes=file.size_bytes, cap=cap)
+        self._header: Header | None = None
+        self._fed = 0
+        self.first_bytes = cap
+
+    def needed(self, buffer: bytearray, file_bytes: int | None) -> int:
+        is_whole = len(buffer) in (file_bytes, self.first_bytes)
+        if self._header is None and (len(buffer) - self._fed >= max(_GGUF_STEP_BYTES, self._fed // 8) or is_whole):
+            self._fed = len(buffer)
+            self._header = self._parser.feed(bytes(buffer))
+        return len(buffer) + 1 if self._header is None else 0
+
+    def parse(self, reader: RangeReader) -> Header:
+        if self._header is None:
+            raise self._parser.refuse(f"{len(reader.buffer):,} bytes end within it", code="header.incomplete")
+        return self._header
 
 
 def _too_large(subject: Subject, size: int, limit: int) -> InvalidDataError:

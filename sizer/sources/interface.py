@@ -14,7 +14,23 @@ from typing import Any
 from sizer.headers.interface import Header
 from sizer.notices import Notice
 
-__all__ = ["Checkpoint", "FileEntry", "HubFacts", "Listing", "Part", "Progress", "Reading", "Source"]
+__all__ = [
+    "BEGINNING_BYTES",
+    "MAX_SHARDS",
+    "Checkpoint",
+    "FileEntry",
+    "HubFacts",
+    "Listing",
+    "Part",
+    "Progress",
+    "Reading",
+    "Source",
+]
+
+BEGINNING_BYTES = 16_384
+"""Of a large index: `metadata` stands in front of the names."""
+MAX_SHARDS = 2_000
+"""Weight files that one model may have; the largest have about 200."""
 
 Progress = Callable[[int, int], None]
 """Called with (files read, files to read)."""
@@ -118,12 +134,21 @@ class Source(ABC):
     def listing(self) -> Listing:
         """All files, at one commit. Raises NotFoundError, UnavailableError or InvalidDataError."""
 
-    def prefetch(self, documents: Sequence[str], files: Sequence[FileEntry]) -> None:  # noqa: B027
-        """A hint that these will be asked for. A source that waits for a network starts reading them."""
+    def prefetch(  # noqa: B027
+        self, documents: Sequence[str], files: Sequence[FileEntry], beginnings: Sequence[str] = ()
+    ) -> None:
+        """A hint that these will be asked for, and with neither that the listing will.
+
+        A source that waits for a network starts reading them.
+        """
 
     @abstractmethod
     def read_document(self, path: str) -> bytes | None:
         """A small text file of the listing, whole (capped); None if it is not there."""
+
+    def read_beginning(self, path: str) -> bytes | None:
+        """At least the first `BEGINNING_BYTES` of a text file; a source that need not wait gives it whole."""
+        return self.read_document(path)
 
     @abstractmethod
     def read_headers(self, files: Sequence[FileEntry], progress: Progress | None = None) -> list[Header | Exception]:

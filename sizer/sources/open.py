@@ -20,9 +20,8 @@ from sizer.notices import Notice
 from sizer.reference import Reference, parse_reference
 from sizer.sources.bundle import find_shipped, read_bundle
 from sizer.sources.cache import Cache
-from sizer.sources.checkpoint import MAX_SHARDS, load_checkpoint
 from sizer.sources.hub import DEFAULT_TIMEOUT_SECONDS, HubSource, cache_folder, endpoint, is_offline
-from sizer.sources.interface import Checkpoint, Progress, Reading, Source
+from sizer.sources.interface import MAX_SHARDS, Checkpoint, Progress, Reading, Source
 
 __all__ = ["ReadingSettings", "open_source", "read_checkpoint"]
 
@@ -93,6 +92,8 @@ def open_source(reference: Reference, settings: ReadingSettings | None = None, *
 
 
 def _load(source: Source, reference: Reference, settings: ReadingSettings) -> Checkpoint:
+    from sizer.sources.checkpoint import load_checkpoint
+
     checkpoint = load_checkpoint(
         source,
         reference,
@@ -150,6 +151,9 @@ class _Repository:
         source = open_source(
             self._reference, self._settings, attempts=ATTEMPTS_WITH_STAND_IN if has_stand_in else ATTEMPTS
         )
+        source.prefetch((), ())
+        from sizer.sources import checkpoint as _  # noqa: F401 - takes about as long as the answer does
+
         listing = source.listing()
         if listing.commit and (found := self._cached(listing.commit)):
             if self._settings.use_cache:

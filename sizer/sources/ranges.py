@@ -44,6 +44,17 @@ class RangeReader:
         self.file_bytes = file_bytes
         self.buffer = bytearray()
 
+    def locate(self, needed: Needed, *, deadline: float, first_bytes: int = FIRST_BYTES) -> None:
+        """Ask where the file is. A server that keeps it itself answers with the bytes at once, which are taken.
+
+        Raises as `read` does.
+        """
+        end = self._end(first_bytes)
+        if end > 0:
+            self._transfer.retry(
+                lambda attempt: self._read_range(end, needed, deadline, attempt, follow=False), deadline=deadline
+            )
+
     def read(self, needed: Needed, *, deadline: float, first_bytes: int = FIRST_BYTES) -> bytearray:
         """At least the bytes that `needed` asks for, unless the file is shorter.
 
@@ -56,9 +67,7 @@ class RangeReader:
         if attempt > 2:
             self._signed = None  # the second attempt keeps the address, the third asks for a new one
         while True:
-            want = max(first_bytes, needed(self.buffer, self.file_bytes) if len(self.buffer) >= 8 else 0)
-            if self.file_bytes is not None:
-                want = min(want, self.file_bytes)
+            want = self._end(max(first_bytes, needed(self.buffer, self.file_bytes) if len(self.buffer) >= 8 else 0))
             if len(self.buffer) >= want:
                 return
             try:
@@ -73,13 +82,19 @@ class RangeReader:
                 return
             first_bytes = 0
 
-    def _read_range(self, end: int, needed: Needed, deadline: float, attempt: int) -> None:
+    def _end(self, want: int) -> int:
+        return want if self.file_bytes is None else min(want, self.file_bytes)
+
+    def _read_range(self, end: int, needed: Needed, deadline: float, attempt: int, *, follow: bool = True) -> None:
         """Ask for the bytes from where the buffer ends up to `end`, and take what comes of them."""
         begin = len(self.buffer)
         headers = {"range": f"bytes={begin}-{end - 1}"}
         with self._transfer.open(
-            self._signed or self._url, deadline=deadline, headers=headers, attempt=attempt
+            self._signed or self._url, deadline=deadline, headers=headers, attempt=attempt, follow=follow
         ) as response:
+            if response.next_request is not None:
+                self._signed = str(response.next_request.url)
+                return
             address = str(response.url)
             self._signed = address if address != self._url else None
             if response.status_code >= 400:

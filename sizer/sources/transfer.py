@@ -13,7 +13,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from sizer.errors import InvalidDataError, SizerError, UnavailableError
 from sizer.sources.addresses import host_of, leads_inside, origin_of, without_query
@@ -34,6 +34,8 @@ MAX_NOTE_BYTES = 65_536
 RETRY_AFTER = "retry_after_seconds"
 """Key in `details` of an error whose server said when to come back."""
 
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PRIVATE_HEADERS = ("authorization", "cookie")
 _FINAL = frozenset({"hub.dns", "hub.tls", "hub.proxy", "hub.portal", "hub.redirects", "hub.redirect_host"})
 _ONCE_MORE = frozenset({"hub.stalled"})
 
@@ -52,7 +54,7 @@ class Transfer:
         self._origin = origin_of(endpoint)
         self._endpoint_host = urlsplit(endpoint).hostname or ""
         self._headers = {**headers, "accept-encoding": "identity"}
-        self._public_headers = {k: v for k, v in self._headers.items() if k.lower() not in ("authorization", "cookie")}
+        self._public_headers = {k: v for k, v in self._headers.items() if k.lower() not in _PRIVATE_HEADERS}
         self._backoff_seconds = backoff_seconds
         self._lock = threading.Lock()
         self._busy: tuple[float, UnavailableError] | None = None  # until when the server wants no requests
@@ -92,31 +94,43 @@ class Transfer:
 
     @contextlib.contextmanager
     def open(
-        self, url: str, *, deadline: float, headers: Mapping[str, str] | None = None, attempt: int = 1
+        self,
+        url: str,
+        *,
+        deadline: float,
+        headers: Mapping[str, str] | None = None,
+        attempt: int = 1,
+        follow: bool = True,
     ) -> Iterator[httpx2.Response]:
         """The response after redirects, its body not yet read; `response.url` is where it came from.
+
+        Without `follow` a redirect is the response, and `response.next_request.url`, which has been looked at,
+        is where it leads.
 
         Each read may take 10 s at the first attempt, 20 s at the second: a Hub that thinks long is no silent one.
 
         Raises UnavailableError, InvalidDataError (a redirect that is refused) or UsageError.
         """
-        hops = 0
-        while True:
-            with self._send(url, deadline, headers or {}, READ_SECONDS * attempt) as response:
-                location = response.headers.get("location", "")
-                if response.status_code not in (301, 302, 303, 307, 308) or not location:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise too_slow(url)
+        request = self._request(url, headers or {}, left, READ_SECONDS * attempt)
+        for _ in range(MAX_HOPS + 1):
+            with self._send(request, deadline) as response:
+                if response.status_code not in _REDIRECTS or not response.headers.get("location"):
                     yield response
                     return
                 self.note(response, deadline)
-            hops += 1
-            if hops > MAX_HOPS:
-                raise UnavailableError(
-                    f"`{host_of(url)}` answers with one redirect after the other",
-                    code="hub.redirects",
-                    because=f"more than {MAX_HOPS} in a row, the last from {without_query(url)}",
-                    hint="check HF_ENDPOINT and the proxy, or try again later",
-                )
-            url = self._target(url, location)
+                request = self._next_request(response)
+                if not follow:
+                    yield response
+                    return
+        raise UnavailableError(
+            f"`{host_of(url)}` answers with one redirect after the other",
+            code="hub.redirects",
+            because=f"more than {MAX_HOPS} in a row, the last to {without_query(str(request.url))}",
+            hint="check HF_ENDPOINT and the proxy, or try again later",
+        )
 
     def chunks(self, response: httpx2.Response, deadline: float) -> Iterator[bytes]:
         """The body as it comes, undecoded and counted. Raises UnavailableError past the deadline."""
@@ -142,22 +156,35 @@ class Transfer:
 
     # -- one request
 
-    @contextlib.contextmanager
-    def _send(
-        self, url: str, deadline: float, extra: Mapping[str, str], read_seconds: float
-    ) -> Iterator[httpx2.Response]:
+    def _request(self, url: str, headers: Mapping[str, str], left: float, read_seconds: float) -> httpx2.Request:
         import httpx2
 
-        self._pause(deadline)
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise too_slow(url)
         timeout = httpx2.Timeout(min(read_seconds, left), connect=min(CONNECT_SECONDS, left), pool=left)
         own = self._headers if origin_of(url) == self._origin else self._public_headers
+        with self._translated(url):
+            return self._client.build_request("GET", url, headers={**own, **headers}, timeout=timeout)
+
+    def _next_request(self, response: httpx2.Response) -> httpx2.Request:
+        """The request that the client made of a redirect, looked at before it is sent. Raises InvalidDataError."""
+        request, url = response.next_request, str(response.url)
+        if request is None:
+            raise refused_redirect(url, response.headers["location"], "it is not an address")
+        target = str(request.url)
+        self._check_target(url, target)
+        if origin_of(target) != self._origin:
+            for name in _PRIVATE_HEADERS:
+                request.headers.pop(name, None)
+        return request
+
+    @contextlib.contextmanager
+    def _send(self, request: httpx2.Request, deadline: float) -> Iterator[httpx2.Response]:
+        url = str(request.url)
+        self._pause(deadline)
+        if time.monotonic() > deadline:
+            raise too_slow(url)
         with self._lock:
             self.requests += 1
         with self._translated(url):
-            request = self._client.build_request("GET", url, headers={**own, **extra}, timeout=timeout)
             response = self._client.send(request, stream=True, follow_redirects=False, auth=None)
         try:
             yield response
@@ -177,8 +204,8 @@ class Transfer:
         if self.cancelled.wait(until - time.monotonic()):
             raise Cancelled
 
-    def _target(self, url: str, location: str) -> str:
-        target = urljoin(url, location)
+    def _check_target(self, url: str, target: str) -> None:
+        """Raises InvalidDataError where a redirect from `url` to `target` is not to be followed."""
         parts = urlsplit(target)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise refused_redirect(url, target, "it is not an HTTP address")
@@ -187,7 +214,6 @@ class Transfer:
         host = parts.hostname.lower()
         if host != self._endpoint_host and leads_inside(host, self._endpoint_host):
             raise refused_redirect(url, target, "it leads from a public host into this machine or its network")
-        return target
 
     @contextlib.contextmanager
     def _translated(self, url: str) -> Iterator[None]:
