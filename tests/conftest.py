@@ -8,6 +8,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
+import huggingface_hub.constants  # noqa: F401  # reads the environment once: before a test changes it
 import pytest
 
 from sizer.cli.app import main
