@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sizer.catalog.models import CatalogEntry
 from sizer.inspection import Inspection
 from sizer.sizing.size_class import classify_pair, label
+from sizer.values import frozen
 
 __all__ = ["ComparedModel", "Comparison", "ComparisonRow", "Figures", "compare", "figures_of", "figures_of_entry"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ComparedModel:
     """One of the models."""
 
@@ -24,7 +24,7 @@ class ComparedModel:
     """`headers`, or `catalog` where no headers could be read."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ComparisonRow:
     """One figure of every model."""
 
@@ -39,7 +39,7 @@ class ComparisonRow:
     """Whether two known values are not the same."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Comparison:
     """The report of `sizer compare`."""
 
@@ -51,7 +51,7 @@ class Comparison:
     """Rows that no model has a value for are left out."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Figures:
     """The figures of one model, by key."""
 

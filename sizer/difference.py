@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from sizer.inspection import Inspection, PartAnatomy
+from sizer.values import frozen
 
 __all__ = ["ConfigChange", "Difference", "Side", "TensorChange", "TensorState", "find_difference"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Side:
     """One of the two."""
 
@@ -28,7 +28,7 @@ class Side:
     """Logical tensors: packed ones once, companions and second copies left out."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class TensorState:
     """How a tensor is on one side."""
 
@@ -39,7 +39,7 @@ class TensorState:
     bytes: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class TensorChange:
     """Tensors whose names differ only in numbers and that changed in the same way."""
 
@@ -55,7 +55,7 @@ class TensorChange:
     after: TensorState | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ConfigChange:
     """One key of config.json, with the path to it."""
 
@@ -65,7 +65,7 @@ class ConfigChange:
     after: Any
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Difference:
     """The report of `sizer diff`."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -25,11 +25,12 @@ from sizer.sizing.model import Sizing, SizingSettings, size_model, size_unknown
 from sizer.sizing.size_class import ClassPair, classify_pair
 from sizer.sources.interface import Checkpoint, Part, Reading
 from sizer.units import format_count, format_integer, plural
+from sizer.values import frozen
 
 __all__ = ["Failure", "Inspection", "Inspections", "PartAnatomy", "Storage", "examine", "inspect_checkpoint"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class PartAnatomy:
     """One part of a checkpoint, unpacked and counted."""
 
@@ -38,7 +39,7 @@ class PartAnatomy:
     anatomy: Anatomy
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Storage:
     """How much of the weights is stored in one way."""
 
@@ -50,7 +51,7 @@ class Storage:
     """Scales and other companions included."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Inspection:
     """What `sizer inspect` says about one reference."""
 
@@ -102,7 +103,7 @@ class Inspection:
     reading: Reading
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Failure:
     """A reference that could not be inspected."""
 
@@ -112,7 +113,7 @@ class Failure:
     hint: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Inspections:
     """What `sizer inspect` says about several references: one report each, in the order given."""
 
@@ -204,7 +205,7 @@ def _sizing(
     return size_unknown(why, weights_bytes, settings, weights_basis=weights_basis)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Counts:
     total: int | None
     total_basis: str

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from sizer.values import frozen
 
 __all__ = ["Notice"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Notice:
     """A warning in a report."""
 

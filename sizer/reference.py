@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from sizer.errors import UsageError
+from sizer.values import frozen
 
 __all__ = ["Kind", "Reference", "parse_reference"]
 
@@ -35,7 +35,7 @@ _SUFFIXES: tuple[tuple[str, Kind], ...] = (
 _FORMS = "write `org/name`, `org/name@revision`, a Hub URL, a folder, a .safetensors, .gguf or index file, or a bundle"
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Reference:
     """Where a checkpoint is."""
 

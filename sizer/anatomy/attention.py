@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sizer.anatomy import layer_kinds, mixers
@@ -19,6 +19,7 @@ from sizer.anatomy.mixers import Mixer
 from sizer.anatomy.settings import Settings
 from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
+from sizer.values import frozen
 
 __all__ = ["AttentionSpec", "LayerGroup", "describe_attention", "unknown_attention"]
 
@@ -29,7 +30,7 @@ _CONTEXT_KEYS = (
 _WIDTH_BYTES = {"float32": 4, "float": 4, "fp32": 4, "float16": 2, "half": 2, "fp16": 2, "bfloat16": 2, "bf16": 2}
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class LayerGroup:
     """Layers that keep the same."""
 
@@ -39,7 +40,7 @@ class LayerGroup:
     """What each of them keeps; empty for a layer that only transforms (MLP, experts)."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class AttentionSpec:
     """What the text stack keeps between tokens, layer by layer."""
 

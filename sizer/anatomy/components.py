@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from sizer.anatomy.experts import ExpertLayers
 from sizer.anatomy.parts import Placed, find_token_table, is_shared, module_of
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import vocabulary
 from sizer.quantization.interface import LogicalTensor
+from sizer.values import frozen
 
 __all__ = ["Unique", "head_is_tied", "table_parameters", "text_components", "without_copies"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Unique:
     """Groups that are counted, and those that hold the same numbers again."""
 

@@ -5,11 +5,11 @@ Never a count: the figures are `estimated`, and the assumptions go with them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import vocabulary
+from sizer.values import frozen
 
 __all__ = ["Estimate", "estimate_from_bytes", "estimate_from_config"]
 
@@ -17,7 +17,7 @@ __all__ = ["Estimate", "estimate_from_bytes", "estimate_from_config"]
 _DTYPE_BYTES = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2, "float8_e4m3fn": 1, "int8": 1}
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Estimate:
     """An estimated size, with its assumptions in words."""
 

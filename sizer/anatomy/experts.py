@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import Family, vocabulary
 from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
+from sizer.values import frozen
 
 __all__ = [
     "ActiveRouted", "ExpertLayers", "TopK", "find_experts", "notices_about", "read_top_k", "routed_active",
@@ -27,7 +28,7 @@ Block = tuple[str, tuple[int, ...]]
 """One MoE layer: the name template up to its experts, and the numbers in it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ExpertLayers:
     """The routed experts of a checkpoint, by MoE layer."""
 
@@ -57,7 +58,7 @@ class ExpertLayers:
         return sum(sum(by_expert.values()) for by_expert in self.parameters.values())
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class TopK:
     """How many routed experts a token uses."""
 
@@ -71,7 +72,7 @@ class TopK:
     """Why it is unknown."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ActiveRouted:
     """Routed parameters that one token uses; `minimum` and `maximum` differ where the number varies per token."""
 
@@ -243,7 +244,7 @@ def _declared_counts(settings: Settings) -> frozenset[int]:
     return frozenset(number for number in numbers if number > 1)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Evidence:
     """What speaks for experts where no word of a name does."""
 

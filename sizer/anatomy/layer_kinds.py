@@ -10,13 +10,13 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sizer.anatomy.mixers import STATE_KEYS
 from sizer.anatomy.settings import Settings
 from sizer.notices import Notice
 from sizer.tables import load_table
+from sizer.values import frozen
 
 __all__ = ["COUNT_KEYS", "LayerPlan", "plan_layers"]
 
@@ -60,7 +60,7 @@ Rule = Callable[[Settings, int], list[str] | None]
 """From a config and a number of layers to one kind a layer; None where the keys do not fit the rule."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class LayerPlan:
     """What config.json says of the layers of the stack that generates."""
 
@@ -91,7 +91,7 @@ _ODD_TYPE = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Row:
     model_types: list[str]
     pattern: list[str]
@@ -102,7 +102,7 @@ class _Row:
     """The window or chunk of the class, in tokens, where no config says it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Table:
     source: str
     checked: datetime.date

@@ -12,7 +12,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sizer.anatomy.mixers import (
@@ -29,13 +29,14 @@ from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import Words, vocabulary
 from sizer.quantization.interface import LogicalTensor
 from sizer.tables import load_table
+from sizer.values import frozen
 
 __all__ = ["Seen", "read_mixers"]
 
 _K_NORM = re.compile(r"(^|\.|_)k_(layer)?norm$|key_layernorm$")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Table:
     source: str
     checked: datetime.date
@@ -89,7 +90,7 @@ def _roles() -> _Roles:
     return _Roles()
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Seen:
     """The mixers that the headers show, by layer of the stack that generates."""
 

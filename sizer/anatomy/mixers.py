@@ -9,10 +9,11 @@ arXiv 2405.04517; compressed attention: transformers 5.23, `deepseek_v4/modeling
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sizer.anatomy.settings import Settings
+from sizer.values import frozen
 
 __all__ = [
     "HEADS_KEYS",
@@ -43,7 +44,7 @@ SOURCE_LENGTH_KEYS = ("max_source_positions",)
 STATE_KEYS = ("ssm_state_size", "state_size", "mamba_d_state", "d_state", "ssm_cfg.d_state", "mamba_state_dim")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Mixer:
     """What one part of one layer keeps for one sequence."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sizer.anatomy import experts
 from sizer.anatomy.components import head_is_tied, table_parameters, text_components, without_copies
@@ -21,6 +21,7 @@ from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import family_of, vocabulary
 from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
+from sizer.values import frozen
 
 __all__ = ["COMPONENTS", "Anatomy", "Component", "Experts", "analyse"]
 
@@ -33,7 +34,7 @@ COMPONENTS = (
 _INACTIVE = TOWERS | {"mtp", "lookup_tables"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Component:
     """One part of the model."""
 
@@ -44,7 +45,7 @@ class Component:
     """Null where the number is not known."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Experts:
     """Mixture of Experts, as the headers show it."""
 
@@ -64,7 +65,7 @@ class Experts:
     """Why `experts_per_token` is null, where it is."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Anatomy:
     """The counts of one model."""
 

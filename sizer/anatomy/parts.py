@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import vocabulary
 from sizer.quantization.interface import LogicalTensor
+from sizer.values import frozen
 
 __all__ = ["TOWERS", "Placed", "find_token_table", "is_shared", "module_of", "place_beside", "without_buffers"]
 
@@ -28,7 +29,7 @@ _INTEGERS = frozenset({"I64", "I32", "I16", "I8", "U64", "U32", "U16", "BOOL"})
 _LAYER_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "block_count")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _TextRoot:
     segments: tuple[str, ...]
     """What the names of the text stack begin with."""

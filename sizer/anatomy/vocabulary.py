@@ -6,21 +6,21 @@ import fnmatch
 import functools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from sizer.tables import load_table
+from sizer.values import frozen
 
 __all__ = ["Family", "Vocabulary", "family_of", "vocabulary"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Beside:
     component: str
     roots: list[str] | None = None
     segments: list[str] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Experts:
     indexed: list[str]
     numbered: list[str]
@@ -31,7 +31,7 @@ class _Experts:
     router_only: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Keys:
     experts: list[str]
     experts_per_token: list[str]
@@ -44,7 +44,7 @@ class _Keys:
     weightless: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Table:
     source: str
     checked: object
@@ -64,7 +64,7 @@ class _Table:
     keys: _Keys
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Family:
     """What cannot be inferred about a group of architectures from names, shapes and config.json."""
 
@@ -76,7 +76,7 @@ class Family:
     """Whether head and input embedding are one table where config.json does not say."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Families:
     source: str
     checked: object

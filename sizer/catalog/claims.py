@@ -8,7 +8,6 @@ count in some convention agrees: vendors round, truncate, leave out embeddings, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 from typing import Literal
@@ -16,6 +15,7 @@ from typing import Literal
 from sizer.catalog.models import CatalogEntry
 from sizer.catalog.names import read_name
 from sizer.units import format_count, format_integer, format_percent, split_billions
+from sizer.values import frozen
 
 __all__ = ["Claim", "Counts", "Kind", "Statements", "reconcile"]
 
@@ -35,7 +35,7 @@ INPUT_OUT = "input embedding out"
 BOTH_OUT = "both embeddings out"
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Counts:
     """What was counted of one checkpoint, in parameters unless said otherwise."""
 
@@ -73,7 +73,7 @@ class Counts:
     weights_bytes: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Statements:
     """What is said about one checkpoint; None where nothing is."""
 
@@ -92,7 +92,7 @@ class Statements:
     """The catalog's entry, with the vendor's published figures."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Claim:
     """One statement about the model, beside the count."""
 
@@ -119,7 +119,7 @@ class Claim:
     """Why the claim is off, or what it leaves out; `""` where it is plain or not known."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Statement:
     source: str
     kind: Kind

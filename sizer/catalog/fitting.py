@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from sizer.anatomy.attention import AttentionSpec, LayerGroup, unknown_attention
 from sizer.anatomy.mixers import Mixer
@@ -20,6 +19,7 @@ from sizer.sizing.formats import WeightFormat, weight_format, weight_formats
 from sizer.sizing.hardware import Target
 from sizer.sizing.memory import estimate_memory
 from sizer.sizing.speed import Reads
+from sizer.values import frozen
 
 __all__ = ["FIT_SORTS", "CatalogFit", "FitList", "WeightFormat", "find_fitting", "weight_format", "weight_formats"]
 
@@ -29,7 +29,7 @@ _PACKINGS = ("-fp8", "-nvfp4", "-mxfp4", "-awq", "-int4", "-int8")
 """How repositories that hold another entry's weights in a packing of their own end."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class CatalogFit:
     """One model of the catalog in the widest format that fits."""
 
@@ -47,7 +47,7 @@ class CatalogFit:
     fit: Fit
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class FitList:
     """The models that fit, and how many do not."""
 

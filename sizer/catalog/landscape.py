@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from sizer.catalog.listing import Filter, select
 from sizer.catalog.models import CatalogEntry
 from sizer.sizing.size_class import ClassPair, SizeClass, classify_pair, size_classes
+from sizer.values import frozen
 
 __all__ = ["Landscape", "LandscapeRow", "Marked", "build_landscape"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Marked:
     """A model of the user's own, counted or found in the catalog."""
 
@@ -25,7 +25,7 @@ class Marked:
     """`counted`, `declared` or `estimated`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class LandscapeRow:
     """One model."""
 
@@ -43,7 +43,7 @@ class LandscapeRow:
     """Whether it was asked for with `--mark`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Landscape:
     """The rows, in the order asked for, and the bands behind them."""
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from sizer.catalog.models import CatalogEntry
 from sizer.errors import UsageError
 from sizer.sizing.size_class import ClassPair, classify_pair
+from sizer.values import frozen
 
 __all__ = ["SORTS", "CatalogDetail", "CatalogList", "Filter", "describe", "select"]
 
 SORTS = ("name", "active", "total", "released")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Filter:
     """What an entry must be; None and `""` accept all. Bounds are inclusive, in parameters or tokens."""
 
@@ -34,7 +34,7 @@ class Filter:
     only_counted: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class CatalogList:
     """The entries that fit."""
 
@@ -47,7 +47,7 @@ class CatalogList:
     """`name`, `active`, `total` (ascending, unknown last) or `released` (newest first)."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class CatalogDetail:
     """One entry, with its size class."""
 

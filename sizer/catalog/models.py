@@ -10,7 +10,7 @@ import datetime
 import difflib
 import functools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Literal
 
 from sizer.errors import InternalError, NotFoundError, UsageError
 from sizer.tables import convert, load_table, load_yaml
+from sizer.values import frozen
 
 __all__ = ["CATALOG", "Basis", "CatalogEntry", "Task", "check_table", "closest", "find", "load_catalog", "problems"]
 
@@ -27,7 +28,7 @@ Task = Literal["chat", "completion", "embedding", "encoder", "text-to-text", "sp
 CATALOG = "model_catalog.yaml"
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class CatalogEntry:
     """One checkpoint, as the catalog knows it."""
 
@@ -91,7 +92,7 @@ class CatalogEntry:
         return self.id.rpartition("/")[2]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Table:
     models: tuple[CatalogEntry, ...] | None = None
     """None where the key stands alone: a catalog that is still empty."""

@@ -14,8 +14,9 @@ A name is read in words; a size is a number with a unit and nothing else, so `4b
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
+
+from sizer.values import frozen
 
 __all__ = ["NamedSize", "NamedSizes", "read_name"]
 
@@ -29,7 +30,7 @@ _SMALLEST_MILLIONS = 10
 """`1M` in a name is a context of a million tokens; the smallest models are of 14 M."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class NamedSize:
     """One size as a name states it."""
 
@@ -40,7 +41,7 @@ class NamedSize:
     """The unit of its last digit: 1_000_000_000 for `30B`, 100_000_000 for `2.4b`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class NamedSizes:
     """What one name claims; a part is None where the name does not say it."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Literal
 
 from sizer.catalog.claims import Counts, Statements, reconcile
 from sizer.catalog.models import CatalogEntry
 from sizer.errors import SizerError
 from sizer.units import format_integer
+from sizer.values import frozen
 
 __all__ = ["Check", "Difference", "Recount", "Verification", "verify"]
 
@@ -19,7 +19,7 @@ READERS = 4
 """Repositories that are read at the same time; each reads its files in parallel as well."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Recount:
     """What the headers of one repository give now."""
 
@@ -31,7 +31,7 @@ class Recount:
     """False where there were no headers: what the report says is then somebody's word."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Difference:
     """One field in which an entry and the headers part."""
 
@@ -43,7 +43,7 @@ class Difference:
     """Why, where it is known."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Check:
     """What came out for one entry."""
 
@@ -60,7 +60,7 @@ class Check:
     """The error behind it, for scripts: `hub.gated`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Verification:
     """What came out for all entries."""
 

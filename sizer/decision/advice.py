@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sizer.decision.conditions import check_names, holds
 from sizer.decision.evidence import cite
@@ -15,13 +14,14 @@ from sizer.decision.verdict import Verdict, question_ids
 from sizer.notices import Notice
 from sizer.tables import load_table
 from sizer.units import format_integer, plural
+from sizer.values import frozen
 
 __all__ = ["Size", "Split", "Step", "contradictions", "find_sizes", "find_split", "find_steps"]
 
 _LOOK_AGAIN = datetime.timedelta(days=91)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Size:
     """One kind of small model."""
 
@@ -35,7 +35,7 @@ class Size:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Split:
     """How a route divides the traffic."""
 
@@ -50,7 +50,7 @@ class Split:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Step:
     """Something to do."""
 
@@ -59,14 +59,14 @@ class Step:
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Contradiction:
     id: str
     when: dict[str, str]
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _SizeRow:
     id: str
     title: str
@@ -79,7 +79,7 @@ class _SizeRow:
     domains: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _LabelTarget:
     examples_from: int
     examples_to: int
@@ -87,7 +87,7 @@ class _LabelTarget:
     domains: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _SplitRow:
     id: str
     kind: str
@@ -98,7 +98,7 @@ class _SplitRow:
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _StepRow:
     id: str
     when: dict[str, str]
@@ -106,7 +106,7 @@ class _StepRow:
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Table:
     contradictions: tuple[_Contradiction, ...]
     sizes: tuple[_SizeRow, ...]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from sizer.decision.advice import Size
@@ -26,6 +25,7 @@ from sizer.decision.footprint import (
 )
 from sizer.sizing.size_class import ClassPair, classify_pair
 from sizer.units import format_bytes, format_count, format_integer
+from sizer.values import frozen
 
 __all__ = [
     "Candidate",
@@ -66,7 +66,7 @@ class Subject(Protocol):
     def released(self) -> datetime.date | None: ...
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Refusal:
     """Why a constraint refuses a candidate."""
 
@@ -76,7 +76,7 @@ class Refusal:
     """The value of the constraint at which the candidate would pass; None where none would do."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Candidate:
     """A model, judged for one leg."""
 
@@ -223,7 +223,7 @@ def _fastest(subject: Subject, limits: Limits, footprint: Footprint | None, *, o
 _FITS: tuple[Fit, ...] = ("fits", "tight", "unknown", "refused")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Judgement:
     """One constraint held against one model."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from sizer.decision.questions import Answer
@@ -17,13 +17,14 @@ from sizer.decision.signals import Given, resolve
 from sizer.decision.verdict import Verdict, decide, sheet_of
 from sizer.errors import UsageError
 from sizer.tables import convert, load_table, load_yaml
+from sizer.values import frozen
 
 __all__ = ["Case", "CaseResult", "CasesReport", "UnseenCases", "load_cases", "replay"]
 
 VERDICTS: tuple[Verdict, ...] = ("small", "route", "big")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Case:
     """One published decision."""
 
@@ -42,7 +43,7 @@ class Case:
     model_used: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class CaseResult:
     """One case and what the rules say about it."""
 
@@ -61,7 +62,7 @@ class CaseResult:
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class UnseenCases:
     """The counts on the cases that the rules were not shaped with."""
 
@@ -71,7 +72,7 @@ class UnseenCases:
     tally_hits: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class CasesReport:
     """What `sizer cases` says."""
 
@@ -95,7 +96,7 @@ class CasesReport:
     """How the rules do on the cases collected after they were fixed; null where those, or a user's, are replayed."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Table:
     cases: tuple[Case, ...]
 

@@ -6,20 +6,21 @@ Constraints never vote on the verdict; they are held against named models in `ca
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from sizer.decision.footprint import assumptions
 from sizer.decision.signals import Given, Signals
 from sizer.decision.verdict import Verdict
 from sizer.units import format_integer
+from sizer.values import frozen
 
 __all__ = ["Constraint", "Leg", "Limits", "legs_of", "limits_of"]
 
 Leg = Literal["small", "large"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Constraint:
     """A limit that candidates are held against."""
 
@@ -40,7 +41,7 @@ class Constraint:
     """Of them, the ones that it refuses, whatever the other constraints do."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Limits:
     """The limits as numbers, for the arithmetic."""
 

@@ -10,11 +10,12 @@ import datetime
 import difflib
 import functools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from sizer.errors import UsageError
 from sizer.tables import load_table
+from sizer.values import frozen
 
 __all__ = [
     "Contender",
@@ -32,7 +33,7 @@ __all__ = [
 Winner = Literal["small", "large", "tie", "near", "untuned", "unclear"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Contender:
     """One side of a comparison."""
 
@@ -45,7 +46,7 @@ class Contender:
     """Only where it differs from the total and is published."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class NoteRow:
     """A row of the note that the project starts from, checked."""
 
@@ -53,7 +54,7 @@ class NoteRow:
     finding: Literal["confirmed", "corrected", "unverified"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class EvidenceRow:
     """One published comparison."""
 
@@ -78,7 +79,7 @@ class EvidenceRow:
     note_row: NoteRow | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class EvidenceReport:
     """What `sizer evidence` prints."""
 
@@ -92,7 +93,7 @@ class EvidenceReport:
     """By domain."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Table:
     rows: tuple[EvidenceRow, ...]
 

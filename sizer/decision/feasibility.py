@@ -9,11 +9,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from sizer.decision.candidates import Candidate
 from sizer.decision.constraints import Constraint, Leg, Limits
 from sizer.units import format_bytes, format_integer, plural
+from sizer.values import frozen
 
 __all__ = ["Conflict", "Judge", "Relaxation", "find_conflict"]
 
@@ -23,7 +23,7 @@ Judge = Callable[[Limits], Sequence[Candidate]]
 _CONTEXTS = tuple(2**power for power in range(20, 10, -1))
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Relaxation:
     """What relaxing one constraint would admit, the others held."""
 
@@ -36,7 +36,7 @@ class Relaxation:
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Conflict:
     """The fewest constraints that leave no model for a leg."""
 

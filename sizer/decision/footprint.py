@@ -10,10 +10,10 @@ from __future__ import annotations
 import datetime
 import functools
 import math
-from dataclasses import dataclass
 
 from sizer.sizing.hardware import Device, find_device
 from sizer.tables import load_table
+from sizer.values import frozen
 
 __all__ = [
     "Assumptions",
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Assumptions:
     """What candidates are reckoned with; each group has its source."""
 
@@ -60,7 +60,7 @@ class Assumptions:
     checked: datetime.date
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Footprint:
     """What a model takes in memory; bytes."""
 

@@ -6,7 +6,7 @@ understood and asks again. The end is a review in which every answer can still b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from sizer.decision.questions import Answer, Number, Question, number_for, numbers, parse_quantity, questions
@@ -14,6 +14,7 @@ from sizer.decision.signals import Given, Signals, number_text, resolve
 from sizer.decision.stability import NextQuestion, next_question
 from sizer.decision.verdict import Verdict, sheet_of, verdict_of
 from sizer.errors import UsageError
+from sizer.values import frozen
 
 __all__ = ["Interview", "Phase", "start", "step"]
 
@@ -24,7 +25,7 @@ _NO = ("n", "no")
 _UNKNOWN = ("u", "unknown", "-")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Interview:
     """Where the interview stands."""
 

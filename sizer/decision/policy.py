@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Literal
 
@@ -19,13 +19,14 @@ from sizer.errors import UsageError
 from sizer.sizing.size_class import ClassPair, size_classes
 from sizer.tables import convert, load_yaml
 from sizer.units import format_bytes, format_count, format_integer, parse_bytes, parse_count
+from sizer.values import frozen
 
 __all__ = ["Check", "CheckReport", "Limits", "Measured", "Policy", "check_models", "load_policy"]
 
 Status = Literal["pass", "fail", "not_applicable"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class MemoryLimit:
     """A limit on what runs, at a context."""
 
@@ -35,7 +36,7 @@ class MemoryLimit:
     """Tokens of one sequence: `32k`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ClassLimit:
     """Size classes that are allowed; an empty list allows all."""
 
@@ -43,7 +44,7 @@ class ClassLimit:
     by_total: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Limits:
     """What each model must keep; a limit that is not there is not checked."""
 
@@ -62,7 +63,7 @@ class Limits:
     """The counts must be those of the catalog, where it has the model."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class AnswersRule:
     """Saved answers whose verdict must stand."""
 
@@ -71,7 +72,7 @@ class AnswersRule:
     verdict: Verdict
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Policy:
     """What `sizer check` is given."""
 
@@ -81,7 +82,7 @@ class Policy:
     decision: AnswersRule | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Measured:
     """What is known about one model; None where it is not."""
 
@@ -105,7 +106,7 @@ class Measured:
     """Why a count is missing, where one is."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Check:
     """One rule held against one model."""
 
@@ -123,7 +124,7 @@ class Check:
     """The result in a sentence."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class CheckReport:
     """What `sizer check` says."""
 

@@ -9,12 +9,12 @@ import datetime
 import difflib
 import functools
 import math
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from sizer.errors import UsageError
 from sizer.tables import load_table
 from sizer.units import parse_count, parse_number
+from sizer.values import frozen
 
 __all__ = [
     "Answer",
@@ -42,7 +42,7 @@ _WORDS: dict[str, Answer] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Meaning:
     """What one answer to a question means."""
 
@@ -54,7 +54,7 @@ class Meaning:
     """What it does to the choice."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Question:
     """One of the nine questions."""
 
@@ -86,7 +86,7 @@ class Question:
         return self.speaks_for if answer == "yes" else opposite
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Number:
     """A number that stands in for an answer, filters candidates or enters the arithmetic."""
 
@@ -119,7 +119,7 @@ class Number:
         return value < threshold
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ReferenceBill:
     """What a large model's calls cost where only their number is known; list prices in US dollars."""
 
@@ -140,7 +140,7 @@ class ReferenceBill:
         return queries_per_day * self.days_per_month * per_query / 1_000_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Table:
     questions: tuple[Question, ...]
     reference_bill: ReferenceBill

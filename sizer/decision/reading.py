@@ -5,17 +5,16 @@ Kept apart, so that only a command that reads a model pays for importing what re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sizer.api import ReadingSettings, read
 from sizer.inspection import Inspection, examine, inspect_checkpoint
 from sizer.sizing.memory import Memory
 from sizer.sizing.model import SizingSettings
+from sizer.values import frozen
 
 __all__ = ["ReadModel", "read_model"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ReadModel:
     """One reference, counted and sized."""
 

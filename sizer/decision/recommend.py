@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -22,11 +21,12 @@ from sizer.decision.signals import Given, Signals, StandIn, Tally, number_text, 
 from sizer.decision.stability import Flip, NextQuestion, Stability, find_flips, measure, next_question
 from sizer.decision.verdict import Rule, Verdict, cited_answers, decide, rule_table, sheet_of
 from sizer.notices import Notice
+from sizer.values import frozen
 
 __all__ = ["Reason", "Recommendation", "recommend"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Reason:
     """Something that the user said and what follows from it."""
 
@@ -43,7 +43,7 @@ class Reason:
     """Ids of the rows shown under `evidence`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Recommendation:
     """What `sizer recommend` says."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sizer.decision.questions import Answer, Number, numbers, question, questions, reference_bill
 from sizer.notices import Notice
 from sizer.units import format_integer, format_usd
+from sizer.values import frozen
 
 __all__ = ["Given", "Signals", "StandIn", "Tally", "number_text", "resolve", "tally", "threshold_text"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Given:
     """What the user gave, by flag, file or prompt; what is not there was not said."""
 
@@ -37,7 +38,7 @@ class Given:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class StandIn:
     """A number that decided an answer."""
 
@@ -48,7 +49,7 @@ class StandIn:
     unit: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Tally:
     """The plain count of the note: a yes to seven questions is a signal for small, to two for big."""
 
@@ -65,7 +66,7 @@ class Tally:
         return f"{self.big} big, {self.small} small"
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Signals:
     """The nine answers that the rules see, and how they came about."""
 

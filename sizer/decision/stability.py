@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sizer.decision.questions import Answer, number_for, question
 from sizer.decision.signals import Signals, StandIn, number_text, threshold_text
 from sizer.decision.verdict import Sheet, Verdict, question_ids, sheet_of, verdict_of
+from sizer.values import frozen
 
 __all__ = ["Change", "Flip", "NextQuestion", "Stability", "completions", "find_flips", "measure", "next_question"]
 
@@ -20,7 +20,7 @@ _HIGH_SHARE, _LOW_SHARE, _HIGH_FLIPS = 0.9, 0.5, 1
 _DECISIVE = ("well_defined", "diverse")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Change:
     """One answer that would be different."""
 
@@ -31,7 +31,7 @@ class Change:
     """Where the number that was given would cross over (`from 10,000 queries a day`); `""` where none was given."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Flip:
     """Answers that, changed, give another verdict."""
 
@@ -41,7 +41,7 @@ class Flip:
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Stability:
     """How many ways of filling in the open answers keep the verdict."""
 
@@ -59,7 +59,7 @@ class Stability:
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class NextQuestion:
     """The open question that settles most."""
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sizer.catalog.models import find
 from sizer.errors import NotFoundError
 from sizer.reference import parse_reference
+from sizer.values import frozen
 
 if TYPE_CHECKING:
     from sizer.decision.candidates import Subject
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ReadSubject", "find_subject", "subject_of"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ReadSubject:
     """A model that was read for this recommendation."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, cast
 
 from sizer.decision.conditions import check_names, holds, matches
 from sizer.decision.questions import Answer, questions
 from sizer.tables import load_table
+from sizer.values import frozen
 
 __all__ = [
     "Rule",
@@ -29,7 +29,7 @@ Sheet = tuple[Answer, ...]
 """The nine answers in the order of the questions."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Rule:
     """One row: where its conditions hold, its verdict is given, for the reason it states."""
 
@@ -39,7 +39,7 @@ class Rule:
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class RuleTable:
     """The whole decision."""
 

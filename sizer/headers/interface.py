@@ -5,10 +5,11 @@ A reader (`safetensors`, `gguf`) turns the first bytes of one file into a `Heade
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from sizer.notices import Notice
+from sizer.values import frozen
 
 __all__ = ["Header", "StoredTensor"]
 
@@ -25,7 +26,7 @@ class StoredTensor(NamedTuple):
     """Bytes in the file."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Header:
     """The header of one file."""
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sizer.quantization.format import Scheme
 from sizer.quantization.patterns import NamePattern
+from sizer.values import frozen
 
 __all__ = ["Declared", "read_declared"]
 
@@ -27,7 +28,7 @@ _BY_NAME = ("extra_config", "quantized_layers", "config_for_layers", "modules")
 _WIDTH_KEYS = ("_size", "_dim", "_rank", "_width", "dim", "width", "channels", "d_model", "d_ff", "n_embd", "n_inner")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Declared:
     """The method and the schemes that a configuration names."""
 

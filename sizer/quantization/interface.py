@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sizer.notices import Notice
+from sizer.values import frozen
 
 __all__ = ["LogicalTensor", "Unpacked"]
 
@@ -44,7 +45,7 @@ class LogicalTensor:
         return self.parameters * len(self.indices)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Unpacked:
     """What a part of a checkpoint holds, unpacked.
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sizer.routing.workload import HOURS_PER_MONTH, Workload
+from sizer.values import frozen
 
 __all__ = [
     "Api",
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Api:
     """A model that is paid by the token."""
 
@@ -50,7 +50,7 @@ class Api:
     """Generated tokens of this model over the workload's (some models think aloud)."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class SelfHosted:
     """A model on rented or owned GPUs, bought whole."""
 
@@ -72,7 +72,7 @@ class SelfHosted:
 Supply = Api | SelfHosted
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Errors:
     """How a router errs."""
 
@@ -82,7 +82,7 @@ class Errors:
     """beta = P(sent to the small model | hard)."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Cascade:
     """Ask the small model, verify, escalate."""
 
@@ -92,7 +92,7 @@ class Cascade:
     """P(escalated | the small model's answer is fine)."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Calls:
     """What one request sets off, on average."""
 
@@ -104,7 +104,7 @@ class Calls:
     """Router and verifier, dollars per request."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Outcome:
     """The labelled truth that quality rests on."""
 

@@ -11,11 +11,12 @@ import difflib
 import operator
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from sizer import units
 from sizer.errors import UsageError
+from sizer.values import frozen
 
 __all__ = ["Gate", "GateResult", "check_gates", "parse_gate"]
 
@@ -25,7 +26,7 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 _GATE = re.compile(r"\s*(?P<name>[a-z][a-z0-9_.]*)\s*(?P<operator><=|>=|<|>)\s*(?P<limit>[0-9][0-9_.,]*\s*%?)\s*")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Gate:
     """A condition under which the run fails."""
 
@@ -35,7 +36,7 @@ class Gate:
     limit: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class GateResult:
     """What became of one gate."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 
 from sizer import units
 from sizer.errors import UsageError
+from sizer.values import frozen
 
 __all__ = ["Latency", "parse_latency", "percentile"]
 
@@ -21,7 +21,7 @@ _Z95 = _NORMAL.inv_cdf(0.95)
 _STEPS = 2000
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Latency:
     """How long one call takes."""
 

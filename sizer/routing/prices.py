@@ -12,13 +12,13 @@ import json
 import re
 import statistics
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sizer import units
 from sizer.errors import NotFoundError, UsageError
 from sizer.routing.economics import Api
+from sizer.values import frozen
 
 __all__ = [
     "HostSpread",
@@ -43,7 +43,7 @@ _SERVING_WORDS = {"instruct", "it", "chat", "hf", "fp8", "turbo", "maas", "fast"
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class PriceTier:
     """Rates from a prompt length on; the whole request is billed at them."""
 
@@ -59,7 +59,7 @@ class PriceTier:
     """Dollars per 10**6 prompt tokens written to the cache; null where that is not billed apart."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Price:
     """What one host asks for one model."""
 
@@ -94,7 +94,7 @@ class Price:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class HostSpread:
     """What the hosts of the same weights ask, in dollars per request of the workload."""
 
@@ -112,7 +112,7 @@ class HostSpread:
     """Its name."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Quote:
     """The price that is used for a reference, and what else was on offer."""
 

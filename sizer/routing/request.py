@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sizer import units
@@ -19,6 +19,7 @@ from sizer.routing.prices import Price, Quote
 from sizer.routing.routers import Router, calibrated_router, custom_router, find_router
 from sizer.routing.simulate import DistilPlan, Model, Scenario
 from sizer.routing.workload import Assumption, Basis, Workload, parse_requests, parse_tokens
+from sizer.values import frozen
 
 __all__ = ["DEFAULT_PRICES", "DEFAULT_SOURCE", "RouteRequest", "build_scenario"]
 
@@ -27,7 +28,7 @@ DEFAULT_PRICES = {"small": "0.05:0.10", "large": "5:10"}
 DEFAULT_SOURCE = "illustration: a ratio of 100 at the level of today's lists"
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class RouteRequest:
     """The flags of `sizer route`, as text; empty means not given."""
 

@@ -8,12 +8,12 @@ the segment. Measured curves are data (`data/routers.yaml`), each with its sourc
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from pathlib import Path
 
 from sizer.errors import UsageError
 from sizer.routing.economics import Errors, Outcome, delivered_quality, large_share
 from sizer.tables import load_table
+from sizer.values import frozen
 
 __all__ = [
     "Router",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _MeasuredRow:
     """One entry of `data/routers.yaml`."""
 
@@ -42,7 +42,7 @@ class _MeasuredRow:
     points: list[tuple[float, float, float]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Router:
     """A way to send requests up or down."""
 

@@ -7,7 +7,7 @@ is in `economics`; here it is asked the questions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from sizer.routing import economics
@@ -18,6 +18,7 @@ from sizer.routing.prices import HostSpread
 from sizer.routing.routers import Router, perfect_router
 from sizer.routing.traffic.report import TrafficReport
 from sizer.routing.workload import HOURS_PER_MONTH, Assumption, Workload
+from sizer.values import frozen
 
 __all__ = ["SHORT_NAMES", "DistilPlan", "Model", "RouteReport", "Scenario", "simulate"]
 
@@ -36,7 +37,7 @@ _TORNADO = 0.2
 _CURVE_STEPS = 20
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Model:
     """One of the two models."""
 
@@ -55,7 +56,7 @@ class Model:
     """How long a call takes; None where nobody said."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class DistilPlan:
     """Teaching the small model with the large one's answers."""
 
@@ -69,7 +70,7 @@ class DistilPlan:
     """Dollars per GPU hour."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Scenario:
     """What was asked and assumed."""
 
@@ -95,7 +96,7 @@ class Scenario:
     assumptions: tuple[Assumption, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ModelReport:
     """One model as it was priced."""
 
@@ -114,7 +115,7 @@ class ModelReport:
     spread: HostSpread | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Costs:
     """Dollars a month and a request for each strategy."""
 
@@ -136,7 +137,7 @@ class Costs:
     """Router or verifier alone, part of the routed cost."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Saving:
     """Share of the all-large cost that is saved."""
 
@@ -151,7 +152,7 @@ class Saving:
     gap_target: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Quality:
     """Share of requests answered adequately, over the large model's share."""
 
@@ -166,7 +167,7 @@ class Quality:
     """Share of the hard requests that the large model answers in the end."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Path:
     """One branch of the flow."""
 
@@ -180,7 +181,7 @@ class Path:
     """Whether this is where the request belongs."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Flow:
     """Where the requests go, with the money on each path."""
 
@@ -198,7 +199,7 @@ class Flow:
     overhead_usd_per_month: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class BreakEven:
     """Where the routed cost equals the all-large cost; null where no value does."""
 
@@ -213,7 +214,7 @@ class BreakEven:
     actual_price_ratio: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Influence:
     """One input moved by 20 % either way, all else equal."""
 
@@ -227,7 +228,7 @@ class Influence:
     swing_usd_per_month: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class LatencyReport:
     """95th percentiles in seconds."""
 
@@ -236,7 +237,7 @@ class LatencyReport:
     routed_p95_seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class SelfHostingReport:
     """GPUs against an API for the small model's share of the traffic."""
 
@@ -253,7 +254,7 @@ class SelfHostingReport:
     cheaper: Literal["api", "self-hosted"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class DistilReport:
     """When teaching the small model pays back, if it then answers everything adequately."""
 
@@ -262,7 +263,7 @@ class DistilReport:
     months_against_routed: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class CurvePoint:
     """Cost at one share of hard requests, error rates unchanged."""
 
@@ -274,7 +275,7 @@ class CurvePoint:
     at_gap_target_usd_per_month: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class SharePoint:
     """The router at one share of requests sent to the large model."""
 
@@ -285,7 +286,7 @@ class SharePoint:
     hard_to_large: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class RouteReport:
     """What routing costs and saves."""
 

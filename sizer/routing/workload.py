@@ -6,11 +6,11 @@ Nothing here knows prices. A month is 730 hours, which is 365 x 24 / 12.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from sizer import units
 from sizer.errors import UsageError
+from sizer.values import frozen
 
 __all__ = ["HOURS_PER_MONTH", "Assumption", "Basis", "Workload", "parse_requests", "parse_tokens"]
 
@@ -25,7 +25,7 @@ _PER_MONTH = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Assumption:
     """One number that the answer rests on, and where it comes from."""
 
@@ -41,7 +41,7 @@ class Assumption:
     """The date for which it was true, where that matters (YYYY-MM-DD)."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Workload:
     """A month of traffic."""
 

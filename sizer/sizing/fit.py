@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ from sizer.sizing.formats import weight_formats
 from sizer.sizing.hardware import Device, Target, device_target, load_devices
 from sizer.sizing.memory import Memory, estimate_overhead
 from sizer.sizing.speed import Reads, Speed, estimate_speed
+from sizer.values import frozen
 
 __all__ = ["Fit", "Narrower", "fit_on", "narrower", "replication", "smallest_targets"]
 
@@ -21,7 +22,7 @@ _MOST_TOKENS = 2**40
 _COUNTS = {"data-centre": (1, 2, 4, 8, 16, 32, 64), "workstation": (1, 2, 4), "consumer": (1, 2, 4)}
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Narrower:
     """A model in fewer bits, at a place where it does not fit as it is stored. All of it is estimated."""
 
@@ -36,7 +37,7 @@ class Narrower:
     """`yes`, `tight` or `no`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Fit:
     """One model at one place."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 
 from sizer.errors import UsageError
 from sizer.tables import load_table
+from sizer.values import frozen
 
 __all__ = ["WeightFormat", "weight_format", "weight_formats"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class WeightFormat:
     """A width in which weights are held."""
 
@@ -23,7 +23,7 @@ class WeightFormat:
     checked: datetime.date
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Table:
     formats: tuple[WeightFormat, ...]
 

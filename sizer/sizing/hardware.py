@@ -7,13 +7,14 @@ import difflib
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
 from sizer.errors import InternalError, UsageError
 from sizer.tables import load_table
 from sizer.units import format_bytes, parse_bytes
+from sizer.values import frozen
 
 __all__ = [
     "Device",
@@ -34,7 +35,7 @@ PHONE_USABLE = Decimal("0.60")
 MAX_DEVICES = 1_024
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Price:
     """What an hour of one device costs, where it is rented."""
 
@@ -44,7 +45,7 @@ class Price:
     checked: datetime.date
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Device:
     """One kind of accelerator, computer or phone."""
 
@@ -83,7 +84,7 @@ class Device:
         return int(self.memory_bytes * share)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Target:
     """Where a model is to run: one or several devices, or an amount of memory."""
 
@@ -100,7 +101,7 @@ class Target:
     """`declared` (measured and cited), `estimated` (an assumed share) or `asked`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Table:
     devices: tuple[Device, ...]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from sizer.anatomy.attention import AttentionSpec
 from sizer.anatomy.mixers import Mixer
 from sizer.notices import Notice
 from sizer.sizing import kv_cache
 from sizer.sizing.formats import weight_formats
+from sizer.values import frozen
 
 __all__ = [
     "DEFAULT_CONTEXT",
@@ -32,7 +32,7 @@ DEFAULT_CONTEXT = 8_192
 _LIVE_VECTORS = 16
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Runtime:
     """Lowest and highest of what a kind of program takes beside weights and caches."""
 
@@ -48,7 +48,7 @@ _RUNTIMES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class LayerCache:
     """The cache of all layers of one kind."""
 
@@ -69,7 +69,7 @@ class LayerCache:
     """Bytes that do not grow, for all sequences."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class OtherWeights:
     """What the same parameters would take in another format: always an estimate."""
 
@@ -81,7 +81,7 @@ class OtherWeights:
     weights_bytes: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Memory:
     """What running a model takes, in bytes. A figure that is not known is null, and `reason` says why."""
 

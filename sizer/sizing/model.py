@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sizer.anatomy.attention import AttentionSpec, describe_attention, unknown_attention
@@ -12,11 +12,12 @@ from sizer.sizing.fit import Fit, fit_on, narrower, smallest_targets
 from sizer.sizing.hardware import Target
 from sizer.sizing.memory import Memory, estimate_memory
 from sizer.sizing.speed import Reads, reads_of
+from sizer.values import frozen
 
 __all__ = ["Sizing", "SizingSettings", "size_model", "size_unknown"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class SizingSettings:
     """What to size a model for."""
 
@@ -28,7 +29,7 @@ class SizingSettings:
     """Where it is to run; without any, the smallest places that hold it are looked for."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Sizing:
     """What one model takes to run."""
 

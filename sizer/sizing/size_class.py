@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import datetime
 import functools
-from dataclasses import dataclass
 from itertools import pairwise
 
 from sizer.errors import InternalError
 from sizer.tables import load_table
+from sizer.values import frozen
 
 __all__ = ["ClassPair", "SizeClass", "classify", "classify_pair", "label", "size_classes"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class SizeClass:
     """One band of parameter counts."""
 
@@ -32,7 +32,7 @@ class SizeClass:
     checked: datetime.date
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ClassPair:
     """The class by active parameters (speed, cost per token) and by total parameters (memory)."""
 
@@ -44,7 +44,7 @@ class ClassPair:
     """Why the two differ, or why one is missing; `""` where they agree."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Table:
     classes: tuple[SizeClass, ...]
 

@@ -12,7 +12,6 @@ in `benchmarks/measurements.yaml` and compared in `docs/concepts/speed.md`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from sizer.anatomy.attention import AttentionSpec
@@ -21,6 +20,7 @@ from sizer.anatomy.parts import TOWERS
 from sizer.quantization.interface import LogicalTensor
 from sizer.sizing import kv_cache
 from sizer.sizing.hardware import Device, Target
+from sizer.values import frozen
 
 __all__ = [
     "Decode",
@@ -45,7 +45,7 @@ COMPUTE_SHARE = (0.15, 0.75)
 _BITS = {"F8": 8, "FP8": 8, "MXFP8": 8, "MXFP4": 4, "NVFP4": 4, "F4": 4}
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Reads:
     """What a model reads to produce tokens."""
 
@@ -65,7 +65,7 @@ class Reads:
     """Widest type that most weights can be multiplied in: 16, 8 or 4."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Decode:
     """Generating tokens, step by step."""
 
@@ -89,7 +89,7 @@ class Decode:
     expected_total_tokens_per_second: tuple[float, float]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Prefill:
     """Reading a prompt."""
 
@@ -102,7 +102,7 @@ class Prefill:
     """Why the figures are null, where they are."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Speed:
     """How fast a model can run somewhere."""
 

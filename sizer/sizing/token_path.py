@@ -17,6 +17,7 @@ from sizer.errors import InvalidDataError
 from sizer.sizing.memory import describe_mixer
 from sizer.sizing.speed import distinct_experts
 from sizer.units import format_count
+from sizer.values import frozen
 
 __all__ = ["Batch", "LayerKind", "Step", "TokenPath", "follow_token"]
 
@@ -24,7 +25,7 @@ _IN_LAYER = ("norms", "mixer", "router", "shared_experts", "routed_experts", "de
 _BATCHES = (1, 8, 64, 512)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Step:
     """One part of the model as a token passes it; of one layer, where it stands in a layer."""
 
@@ -39,7 +40,7 @@ class Step:
     """What happens there, with the model's own numbers: `8 of 128 experts`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class LayerKind:
     """Layers that hold the same."""
 
@@ -53,7 +54,7 @@ class LayerKind:
     experts_per_token: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Batch:
     """What several tokens at once touch, in one mixture layer."""
 
@@ -63,7 +64,7 @@ class Batch:
     share: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class TokenPath:
     """The report of `sizer moe`."""
 

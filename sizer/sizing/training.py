@@ -11,13 +11,14 @@ are computed again, 4 and 6 where the gradients of frozen weights are left out (
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from sizer.anatomy.attention import AttentionSpec
 from sizer.anatomy.parameters import Anatomy
 from sizer.quantization.interface import LogicalTensor
 from sizer.sizing.hardware import Target, device_target, load_devices
+from sizer.values import frozen
 
 __all__ = ["METHODS", "Method", "Place", "Tuning", "TuningSettings", "adapter_parameters", "estimate_tuning"]
 
@@ -43,7 +44,7 @@ _ADAPTED = ("mixer", "dense_ffn", "shared_experts")
 _PACKED = (*_ADAPTED, "routed_experts")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class TuningSettings:
     """What to tune with."""
 
@@ -58,7 +59,7 @@ class TuningSettings:
     """Where to tune; without any, the place that costs least."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Place:
     """A method at a place."""
 
@@ -78,7 +79,7 @@ class Place:
     price_source: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Method:
     """One way of tuning."""
 
@@ -101,7 +102,7 @@ class Method:
     """Why a figure is null, where one is, or why there is no place."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Tuning:
     """The report of `sizer tune`."""
 

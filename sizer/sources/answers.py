@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sizer.errors import InvalidDataError, NotFoundError, SizerError, UnavailableError
 from sizer.sources.transfer import RETRY_AFTER
+from sizer.values import frozen
 
 __all__ = ["Subject", "looks_like_a_page", "page_error", "status_error"]
 
@@ -20,7 +20,7 @@ _RESET = re.compile(r";\s*t\s*=\s*(\d{1,9})")
 _MAX_MESSAGE = 300
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Subject:
     """What was asked for."""
 

@@ -20,7 +20,7 @@ import tempfile
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from sizer.headers.safetensors import DTYPE_BITS
 from sizer.notices import Notice
 from sizer.sources.interface import Checkpoint, FileEntry, HubFacts, Part, Reading
 from sizer.tables import convert, data_path
+from sizer.values import frozen
 
 __all__ = ["VERSION", "Bundle", "decode", "encode", "find_shipped", "read_bundle", "save_bundle", "write_atomically"]
 
@@ -48,7 +49,7 @@ Kind = tuple[str, tuple[int, ...], int]
 """dtype, shape, bytes of one tensor."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Bundle:
     """A checkpoint and where its headers came from."""
 
@@ -57,7 +58,7 @@ class Bundle:
     """In words, where it is not what a run of `sizer` read from the Hub."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _File:
     """A header. Tensors are `rows` of [template, kind, ranges...], in `order` of dtypes and then by name,
     or `names` with their `kinds`, in their own order."""
@@ -75,7 +76,7 @@ class _File:
     kinds: list[int] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Part:
     name: str
     config: dict[str, Any] | None
@@ -85,7 +86,7 @@ class _Part:
     files: list[_File]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Document:
     format: str
     version: int

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sizer.headers.interface import Header
 from sizer.notices import Notice
+from sizer.values import frozen
 
 __all__ = [
     "BEGINNING_BYTES",
@@ -36,7 +37,7 @@ Progress = Callable[[int, int], None]
 """Called with (files read, files to read)."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class FileEntry:
     """One file of a repository or folder."""
 
@@ -44,7 +45,7 @@ class FileEntry:
     size_bytes: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class HubFacts:
     """What the Hub says about a repository: claims, never counts."""
 
@@ -59,7 +60,7 @@ class HubFacts:
     last_modified: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Listing:
     """A repository or folder at one commit."""
 
@@ -72,7 +73,7 @@ class Listing:
     notices: tuple[Notice, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Reading:
     """What reading cost, and whether it was complete."""
 
@@ -90,7 +91,7 @@ class Reading:
     """The reference reader that accepted every header."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Part:
     """The files of one model: a whole checkpoint, or one component of a pipeline."""
 
@@ -107,7 +108,7 @@ class Part:
     """Weight files that could not be read, or that are in a format whose headers are not read (`.bin`)."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Checkpoint:
     """One model at one commit, as far as headers and documents say."""
 

@@ -12,10 +12,10 @@ import dataclasses
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from sizer.sources.interface import FileEntry
 from sizer.units import format_bytes, plural
+from sizer.values import frozen
 
 __all__ = ["WeightSet", "choose", "choose_model", "describe", "find_sets", "folder_of"]
 
@@ -49,7 +49,7 @@ _GGUF_ORDER = ("Q4_K_M", "Q4_K_S", "Q4_0", "Q5_K_M", "Q8_0", "BF16", "F16", "FP1
 """Q4_K_M first: what `llama-cli -hf` and `ollama run hf.co/...` take when no type is named."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class WeightSet:
     """Files that together hold one copy of some weights."""
 

@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sizer.errors import NotFoundError, UnavailableError, UsageError
@@ -22,6 +21,7 @@ from sizer.sources.bundle import find_shipped, read_bundle
 from sizer.sources.cache import Cache
 from sizer.sources.hub import DEFAULT_TIMEOUT_SECONDS, HubSource, cache_folder, endpoint, is_offline
 from sizer.sources.interface import MAX_SHARDS, Checkpoint, Progress, Reading, Source
+from sizer.values import frozen
 
 __all__ = ["ReadingSettings", "open_source", "read_checkpoint"]
 
@@ -31,7 +31,7 @@ ATTEMPTS_WITH_STAND_IN = 2
 """For the first request, where something else can answer if the Hub does not."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ReadingSettings:
     """How to read, the same for every reference of a run."""
 

@@ -8,11 +8,12 @@ PGR, APGR and CPT are defined in arXiv 2406.18665, section 3.1; AIQ in arXiv 240
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sizer.values import frozen
 
 __all__ = [
     "Curve",
@@ -30,7 +31,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Curve:
     """Quality against the share sent to the large model, piecewise linear between its points.
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sizer import units
 from sizer.errors import UsageError
+from sizer.values import frozen
 
 __all__ = ["Labels", "choose_pair", "read_labels"]
 
@@ -27,7 +27,7 @@ _FEWEST = 50
 _ROLES = ("small:", "large:")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Labels:
     """Outcomes of several models on the same prompts."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from sizer.routing.gates import GateResult
 from sizer.routing.workload import Assumption
+from sizer.values import frozen
 
 __all__ = [
     "SHORT_NAMES",
@@ -30,7 +30,7 @@ SHORT_NAMES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Interval:
     """An estimate with its 95 % interval."""
 
@@ -44,7 +44,7 @@ class Interval:
         return (self.high - self.low) / 2
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Costs:
     """Dollars per request of each model in the labels, and of the router."""
 
@@ -53,7 +53,7 @@ class Costs:
     router_usd: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Target:
     """What the operating point is chosen by; without any, 80 % of the gap is kept."""
 
@@ -65,7 +65,7 @@ class Target:
     """What one more adequate answer is worth, dollars."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class RouterScore:
     """A router's summary numbers."""
 
@@ -79,7 +79,7 @@ class RouterScore:
     """Area under the non-decreasing convex hull of quality over cost, over the cost range."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Baselines:
     """What needs no training, or cheats."""
 
@@ -93,7 +93,7 @@ class Baselines:
     """Knows the outcomes."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ModelQuality:
     """One column of the labels."""
 
@@ -102,7 +102,7 @@ class ModelQuality:
     usd_per_request: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Operating:
     """The router at the point that was asked for."""
 
@@ -126,7 +126,7 @@ class Operating:
     """RouterArena's score of accuracy and cost; null where outcomes are not 0 to 1."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class MoreLabels:
     """How many labels a precision takes."""
 
@@ -138,7 +138,7 @@ class MoreLabels:
     """Labels to add to the ones given."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class CurvePoint:
     """One point of the cost-quality curve."""
 
@@ -150,7 +150,7 @@ class CurvePoint:
     oracle_quality: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class CalibrationReport:
     """What routing between two models is worth on these labels."""
 

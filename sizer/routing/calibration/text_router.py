@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sizer.errors import UsageError
 from sizer.routing.calibration.features import CHEAP_NAMES, cheap_features, grams, weigh
+from sizer.values import frozen
 
 if TYPE_CHECKING:
     from sizer.routing.calibration.curve import Floats
@@ -31,7 +31,7 @@ _TOLERANCE = 1e-6
 _MOST_STEPS = 200
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class TextRouter:
     """A trained router. Higher scores gain more from the large model."""
 

@@ -10,7 +10,6 @@ import datetime
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,14 @@ from typing import Any
 from sizer.errors import UsageError
 from sizer.routing.exports.report import ConfigCheck, ExportReport
 from sizer.tables import load_table, load_yaml
+from sizer.values import frozen
 
 __all__ = ["boundaries_for", "check_complexity_config", "check_file", "export_litellm"]
 
 ROUTER_MODEL = "auto_router/complexity_router"
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Contract:
     """`data/litellm_complexity_router.yaml`."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from sizer.values import frozen
 
 __all__ = ["ConfigCheck", "ExportReport"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ExportReport:
     """A configuration or memo for the calibrated split."""
 
@@ -21,7 +22,7 @@ class ExportReport:
     """Where it was written; empty for stdout."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ConfigCheck:
     """A LiteLLM configuration that passed."""
 

@@ -13,9 +13,9 @@ import io
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from sizer.errors import UsageError
+from sizer.values import frozen
 
 __all__ = ["COLUMNS", "TIER_EDGES", "Cell", "Histogram", "bucket_of", "bucket_tokens", "read_histogram", "tier_of"]
 
@@ -38,7 +38,7 @@ _TIER_NUMBERS = {edge: number for number, edge in enumerate((0, *TIER_EDGES))}
 Key = tuple[str, int, int, int]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Cell:
     """Requests of one model with about the same tokens."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from sizer.routing.workload import Basis
+from sizer.values import frozen
 
 __all__ = [
     "Decision",
@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class LoggedModel:
     """One model of the log."""
 
@@ -35,7 +35,7 @@ class LoggedModel:
     """The host and list of the price, or why there is none."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class SharePrice:
     """All of the log's requests, a share of them on the large model."""
 
@@ -46,7 +46,7 @@ class SharePrice:
     """The longest prompts sent up: they cost more than the average."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Evidence:
     """One way to tell the share of hard requests, strongest first."""
 
@@ -61,7 +61,7 @@ class Evidence:
     is_used: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class SwitchReport:
     """Sessions whose model changes, and the prompt that is then read from cold."""
 
@@ -82,7 +82,7 @@ class SwitchReport:
     """Sessions dropped because too many were open at once."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Filled:
     """Why rows do not count."""
 
@@ -90,7 +90,7 @@ class Filled:
     rows: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class TrafficReport:
     """The log behind the answer."""
 
@@ -124,7 +124,7 @@ class TrafficReport:
     """Prices whose tiers do not begin at an edge of the histogram."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class SqlReport:
     """The statements for another engine."""
 
@@ -136,7 +136,7 @@ class SqlReport:
     """The statement whose result `--switches` reads; null where session or time is not mapped."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Decision:
     """Where one prompt goes."""
 
@@ -144,7 +144,7 @@ class Decision:
     model: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ScoreReport:
     """A saved router applied to prompts."""
 

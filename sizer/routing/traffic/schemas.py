@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sizer.errors import UsageError
 from sizer.tables import load_table
+from sizer.values import frozen
 
 __all__ = ["FIELDS", "TAKEN", "RowReader", "Schema", "custom_schema", "detect_schema", "known_schemas", "look_up"]
 
@@ -24,7 +25,7 @@ _REQUIRED = ("model", "input", "output")
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Schema:
     """One entry of `data/log_schemas.yaml`."""
 

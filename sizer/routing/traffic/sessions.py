@@ -8,8 +8,9 @@ input. Pairs of models are counted in whole numbers; prices come last. Memory is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from sizer.values import frozen
 
 __all__ = ["MOST_SESSIONS", "Sessions", "Switch"]
 
@@ -18,7 +19,7 @@ MOST_SESSIONS = 10_000
 Turn = tuple[str, int, int, Any]  # model, input, input and output, time
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Switch:
     """Consecutive turns of sessions that went from one model to another, or stayed."""
 

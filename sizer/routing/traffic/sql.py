@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sizer.errors import UsageError
 from sizer.routing.traffic.histogram import BUCKET_FACTOR, BUCKET_OFFSET, TIER_EDGES
+from sizer.values import frozen
 
 __all__ = ["DIALECTS", "Dialect", "column_expressions", "find_dialect", "histogram_sql", "sessions_sql", "table_name"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.$-]*(/[A-Za-z_][A-Za-z0-9_.$-]*)*")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Dialect:
     """Where engines differ."""
 
