@@ -24,6 +24,7 @@ from sizer.cli.filters import (
 from sizer.cli.options import Json, command_app
 from sizer.cli.output import emit
 from sizer.cli.sizing import CacheDtype, Context, Sequences, sizing_settings
+from sizer.units import parse_count
 
 app = command_app()
 
@@ -40,7 +41,7 @@ def fit(
     sort: Annotated[
         str, typer.Option("--sort", metavar="KEY", help="best, total, active, speed, released or name.")
     ] = "best",
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Show the first N; 0 shows all.")] = 20,
+    limit: Annotated[str, typer.Option("--limit", metavar="N", help="Show the first N; 0 shows all.")] = "20",
     min_active: MinActive = "",
     max_active: MaxActive = "",
     min_total: MinTotal = "",
@@ -73,6 +74,6 @@ def fit(
         cache_dtype="bf16" if settings.cache_dtype == "auto" else settings.cache_dtype,
         formats=(weight_format(weights),) if weights else (),
         sort=sort.casefold(),
-        limit=limit or None,
+        limit=parse_count(limit, name="--limit") or None,
     )
     emit("fit", report, show, as_json=as_json)

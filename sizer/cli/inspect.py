@@ -13,7 +13,7 @@ from sizer.cli.options import Json, Offline, command_app
 from sizer.cli.output import emit, note
 from sizer.cli.sizing import CacheDtype, Context, On, Sequences, sizing_settings
 from sizer.errors import InvalidDataError, SizerError, UnavailableError, UsageError
-from sizer.units import parse_bytes
+from sizer.units import parse_bytes, parse_number
 
 if TYPE_CHECKING:
     from sizer.api import ReadingSettings
@@ -41,12 +41,12 @@ def inspect(
     offline: Offline = False,
     path: Annotated[str | None, typer.Option(help="A file or folder within the repository.")] = None,
     save_headers: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the headers as a bundle that inspects the same offline.")
-    ] = None,
+        str, typer.Option(metavar="FILE", help="Write the headers as a bundle that inspects the same offline.")
+    ] = "",
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the header cache.")] = False,
     timeout: Annotated[
-        float, typer.Option(min=1, max=3600, help="Seconds for one file, with all its attempts.")
-    ] = 60.0,
+        str, typer.Option(metavar="SECONDS", help="For one file, with all its attempts; 1 to 3600.")
+    ] = "60",
     max_header_bytes: Annotated[str, typer.Option(help="Longest header of one file, up to 100MB.")] = "25MB",
 ) -> None:
     """Count total and active parameters of a model from its headers, and say what it takes to run.
@@ -55,7 +55,7 @@ def inspect(
     """
     from sizer.api import ReadingSettings
 
-    if save_headers is not None and len(references) > 1:
+    if save_headers and len(references) > 1:
         raise UsageError(
             "--save-headers takes one reference", code="usage.save_headers", hint="run once for each reference"
         )
@@ -67,7 +67,7 @@ def inspect(
         path=path,
         offline=offline,
         use_cache=not no_cache,
-        timeout_seconds=timeout,
+        timeout_seconds=parse_number(timeout, name="--timeout", minimum=1, maximum=3600),
         max_header_bytes=parse_bytes(max_header_bytes, name="--max-header-bytes", minimum=1, maximum=10**8),
     )
     if len(references) == 1:
@@ -77,7 +77,7 @@ def inspect(
 
 
 def _one(
-    reference: str, settings: ReadingSettings, sizing: SizingSettings | None, as_json: bool, save_headers: Path | None
+    reference: str, settings: ReadingSettings, sizing: SizingSettings | None, as_json: bool, save_headers: str
 ) -> None:
     checkpoint = _read(reference, settings)
 
@@ -85,10 +85,10 @@ def _one(
     from sizer.render.views import inspect as view
 
     report = inspect_checkpoint(checkpoint, sizing=sizing)
-    if save_headers is not None:
+    if save_headers:
         from sizer.sources.bundle import save_bundle
 
-        save_bundle(checkpoint, save_headers)
+        save_bundle(checkpoint, Path(save_headers))
         note(f"wrote {save_headers}")
     error = _incomplete(report)
     emit("inspect", report, view.show, as_json=as_json, error=error)
