@@ -19,6 +19,7 @@ import json
 import os
 import threading
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -26,7 +27,7 @@ import msgspec
 
 from sizer.errors import InternalError, UsageError
 
-__all__ = ["convert", "data_path", "load_table", "load_yaml", "parse_yaml"]
+__all__ = ["convert", "data_path", "kept", "load_table", "load_yaml", "parse_yaml"]
 
 T = TypeVar("T")
 
@@ -53,33 +54,39 @@ def load_table(name: str, kind: type[T]) -> T:
     """
     try:
         raw = data_path(name).read_bytes()
-        compiled = _compiled_path(Path(name).stem, raw)
-        with contextlib.suppress(OSError, msgspec.DecodeError), _CONVERTING:
-            return msgspec.json.decode(compiled.read_bytes(), type=kind)
-        value = _parse_shipped(raw, name)
-        table = convert(value, kind, where=f"data/{name}")
-        _keep_compiled(compiled, value)
-        return table
+        stamp = f"{len(raw):x}-{zlib.crc32(raw):08x}"
+        return kept(
+            Path(name).stem, stamp, kind, lambda: convert(_parse_shipped(raw, name), kind, where=f"data/{name}")
+        )
     except OSError as error:
         raise InternalError(f"the shipped table {name} cannot be read: {error}", code="internal.table") from error
     except UsageError as error:
         raise InternalError(f"the shipped table {name} is broken: {error}", code="internal.table") from error
 
 
-def _compiled_path(stem: str, raw: bytes) -> Path:
-    """Where the JSON of a shipped table is kept; the name holds its content's size and checksum."""
+def kept(stem: str, stamp: str, kind: type[T], make: Callable[[], T]) -> T:
+    """What `make` gives, kept as JSON between processes; `stamp` names the version of what it is made from."""
+    path = _kept_path(stem, stamp)
+    with contextlib.suppress(OSError, msgspec.DecodeError), _CONVERTING:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    value = make()
+    _keep(path, value)
+    return value
+
+
+def _kept_path(stem: str, stamp: str) -> Path:
     home = os.environ.get("HF_HOME") or os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "huggingface")
     assets = Path(os.path.expanduser(os.environ.get("HF_ASSETS_CACHE") or os.path.join(home, "assets")))
-    return assets / "sizer" / "tables" / f"{stem}-{len(raw):x}-{zlib.crc32(raw):08x}.json"
+    return assets / "sizer" / "tables" / f"{stem}-{stamp}.json"
 
 
-def _keep_compiled(path: Path, value: Any) -> None:
+def _keep(path: Path, value: Any) -> None:
     """Keep the JSON for the next process and drop what is older; a folder that cannot be written is no error."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = sorted(path.parent.glob(f"{path.stem.split('-')[0]}-*.json"), key=lambda older: older.stat().st_mtime)
-        for older in kept[:-_KEPT]:
-            older.unlink(missing_ok=True)
+        older = sorted(path.parent.glob(f"{path.stem.split('-')[0]}-*.json"), key=lambda file: file.stat().st_mtime)
+        for file in older[:-_KEPT]:
+            file.unlink(missing_ok=True)
         partial = path.with_suffix(f".{os.getpid()}")
         partial.write_bytes(msgspec.json.encode(value))
         partial.replace(path)

@@ -58,6 +58,7 @@ def _initializer(fields: tuple[Any, ...], finish: Callable[[Any], None] | None) 
     nothing = dataclasses.MISSING
     template = {field.name: field.default for field in fields}  # in the order of the class, which JSON keeps
     factories = {field.name: field.default_factory for field in fields if field.default_factory is not nothing}
+    put = object.__setattr__
     needed = {name for name, default in template.items() if default is nothing} - factories.keys()
 
     def initialize(self: Any, **given: Any) -> None:
@@ -69,7 +70,8 @@ def _initializer(fields: tuple[Any, ...], finish: Callable[[Any], None] | None) 
         for name, make in factories.items():
             if name not in given:
                 values[name] = make()
-        object.__setattr__(self, "__dict__", values)
+        for name, value in values.items():
+            put(self, name, value)  # one by one: a class's instances then share their keys
         if finish is not None:
             finish(self)
 

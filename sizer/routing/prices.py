@@ -1,6 +1,6 @@
 """List prices of hosted models: found by reference, dated, gated, with the spread over hosts.
 
-Two lists are read: the `genai-prices` package (imported here and only when a price is asked for) and a file of
+Two lists are read: the `genai-prices` package (read here and only when a price is asked for) and a file of
 the user's in its JSON format or in LiteLLM's cost map format. Nothing is fetched. A price that a list does not
 have is unknown, never 0; one that no vendor would ask is refused.
 """
@@ -8,14 +8,17 @@ have is unknown, never 0; one that no vendor would ask is refused.
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import json
+import os
 import re
 import statistics
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sizer import units
+from sizer import tables, units
 from sizer.errors import NotFoundError, UsageError
 from sizer.routing.economics import Api
 from sizer.values import frozen
@@ -224,23 +227,57 @@ def quote(
     return Quote(price=chosen, spread=spread, refused=refused)
 
 
-def genai_prices(at: datetime.date) -> Iterator[Price]:
-    """Every token price of the installed `genai-prices` package that holds on the day `at`, at noon UTC."""
-    import genai_prices as package  # ~0.3 s: it imports pydantic and an HTTP client that is never used here
+def genai_prices(at: datetime.date) -> list[Price]:
+    """Every token price of the installed `genai-prices` package that holds on the day `at`, at noon UTC.
+
+    The package takes 0.3 s and 25 MB to import (pydantic, an HTTP client that is never used here), so a process of its
+    own reads it, and its prices are kept for the next ones.
+    """
+    found = importlib.util.find_spec("genai_prices")
+    assert found is not None, "genai-prices is a dependency"
+    assert found.origin is not None
+    data = Path(found.origin).with_name("data.py").stat()
+    stamp = f"{data.st_size:x}-{data.st_mtime_ns:x}-{at.isoformat()}"
+    return tables.kept("prices", stamp, list[Price], lambda: _read_apart(at))
+
+
+def _read_apart(at: datetime.date) -> list[Price]:
+    """The prices by way of another process; in this one where there can be none."""
+    import subprocess
+
+    code = (
+        "import datetime; from sizer.render import json; from sizer.routing import prices; "
+        f"print(json.encode(prices._read_genai_prices(datetime.date.fromisoformat('{at.isoformat()}'))))"
+    )
+    root = str(Path(__file__).resolve().parents[2])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
+    try:
+        run = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, check=True)
+        return tables.convert(json.loads(run.stdout), list[Price], where="genai-prices")
+    except (OSError, ValueError, subprocess.SubprocessError, UsageError):
+        return _read_genai_prices(at)
+
+
+def _read_genai_prices(at: datetime.date) -> list[Price]:
+    import genai_prices as package
     from genai_prices.data_snapshot import get_snapshot
 
     moment = datetime.datetime.combine(at, datetime.time(12), tzinfo=datetime.UTC)
     source = f"genai-prices {package.__version__}"
+    prices = []
     for provider in get_snapshot().providers:
         for model in provider.models:
             rates = {key: value for key, value in vars(model.get_prices(moment)).items() if value is not None}
             tiers = _tiers({key: _genai_steps(value) for key, value in rates.items()})
             if tiers:
                 fee = float(str(rates.get("requests_kcount", 0))) / 1000
-                yield Price(
-                    model=model.id, host=provider.id, tiers=tiers, usd_per_request=fee, source=source,
-                    as_of=at.isoformat(),
+                prices.append(
+                    Price(
+                        model=model.id, host=provider.id, tiers=tiers, usd_per_request=fee, source=source,
+                        as_of=at.isoformat(),
+                    )
                 )  # fmt: skip
+    return prices
 
 
 def _genai_steps(value: Any) -> list[tuple[int, float]]:

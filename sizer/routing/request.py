@@ -170,7 +170,7 @@ def _price_lists(request: RouteRequest, at: datetime.date) -> Sequence[Price]:
     if request.prices:
         return prices.price_file(Path(request.prices), at)
     needed = (request.small and not request.small_price) or (request.large and not request.large_price)
-    return list(prices.genai_prices(at)) if needed else ()
+    return prices.genai_prices(at) if needed else ()
 
 
 def _model(

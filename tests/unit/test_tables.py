@@ -68,7 +68,7 @@ import sys, threading
 from dataclasses import dataclass
 from sizer import tables
 from sizer.tables import convert, load_table
-tables._compiled_path = lambda *_: tables.Path({str(tmp_path / "table.json")!r})
+tables._kept_path = lambda *_: tables.Path({str(tmp_path / "table.json")!r})
 sys.setswitchinterval(1e-6)
 start = threading.Barrier(8)
 for _ in range(60):

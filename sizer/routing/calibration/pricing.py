@@ -38,9 +38,7 @@ def price_columns(
     """
     given, made, token_basis = _tokens(labels, tokens)
     workload = Workload(requests_per_month=1, input_tokens=given, output_tokens=made, hard_share=0)
-    lists: Sequence[prices.Price] = (
-        prices.price_file(Path(price_file), at) if price_file else list(prices.genai_prices(at))
-    )
+    lists: Sequence[prices.Price] = prices.price_file(Path(price_file), at) if price_file else prices.genai_prices(at)
     found: dict[str, tuple[float, str]] = {}
     for column in labels.models:
         by_hand = {low: small_price, high: large_price}.get(column, "")

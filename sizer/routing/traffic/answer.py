@@ -32,7 +32,7 @@ def answer_for_log(
             "--tokens and --cached-share come from the log", code="usage.arguments", hint="leave them out with --log"
         )
     at = datetime.date.fromisoformat(request.at) if request.at else today
-    lists = prices.price_file(Path(request.prices), at) if request.prices else list(prices.genai_prices(at))
+    lists = prices.price_file(Path(request.prices), at) if request.prices else prices.genai_prices(at)
     workload, how = replay.workload_of(traffic, 0.0)
     if request.requests:
         workload = replace(workload, requests_per_month=parse_requests(request.requests))

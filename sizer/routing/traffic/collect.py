@@ -11,7 +11,7 @@ from pathlib import Path
 from sizer.errors import UsageError
 from sizer.routing.traffic.engine import LARGE_ROWS, read_with_duckdb
 from sizer.routing.traffic.histogram import read_histogram
-from sizer.routing.traffic.reader import Traffic, expand, open_text, read_traffic, sample_rows
+from sizer.routing.traffic.reader import Traffic, as_text, expand, open_log, read_traffic, sample_rows
 from sizer.routing.traffic.schemas import custom_schema
 
 __all__ = ["LARGE_ROWS", "collect_logs", "load_histogram"]
@@ -53,9 +53,9 @@ def _is_for_duckdb(paths: Sequence[str]) -> bool:
     if sum(Path(path).stat().st_size for path in paths) < _DUCKDB_BYTES:
         return False
     rows = sample_rows(paths[0])
-    with open_text(paths[0]) as stream:
+    with open_log(paths[0]) as stream:
         first = stream.readline(1 << 20)
-    return bool(rows) and '"resourceSpans"' not in first and first.lstrip()[:1] != "["
+    return bool(rows) and b'"resourceSpans"' not in first and first.lstrip()[:1] != b"["
 
 
 def load_histogram(path: str, switches: str = "") -> Traffic:
@@ -64,16 +64,16 @@ def load_histogram(path: str, switches: str = "") -> Traffic:
     Raises UsageError where a file is not such a result.
     """
     traffic = Traffic(schema="histogram of another engine")
-    with open_text(path) as stream:
-        traffic.histogram = read_histogram(stream, where=path)
+    with open_log(path) as stream:
+        traffic.histogram = read_histogram(as_text(stream), where=path)
     traffic.rows = traffic.histogram.totals()[0]
     if not traffic.rows:
         raise UsageError(f"`{path}` counts no request", code="route.no_rows", hint="check the table and the columns")
     if switches:
         traffic.has_sessions = True
-        with open_text(switches) as stream:
+        with open_log(switches) as stream:
             try:
-                for row in csv.DictReader(stream):
+                for row in csv.DictReader(as_text(stream)):
                     lower = {name.lower(): value for name, value in row.items()}
                     traffic.sessions.add_pair(
                         lower["before_model"], lower["model"], int(lower["turns"]), int(lower["prefix_tokens"])

@@ -5,6 +5,7 @@ One pass, bounded memory: rows go into the histogram and are forgotten. Parquet 
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import gzip
@@ -20,14 +21,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
+
 from sizer.errors import NotFoundError, UsageError
 from sizer.routing.traffic.histogram import Histogram
 from sizer.routing.traffic.schemas import RowReader, Schema, detect_schema
 from sizer.routing.traffic.sessions import Sessions
 
 __all__ = [
-    "LARGE_BYTES", "Clock", "Traffic", "expand", "last_user_text", "no_rows", "open_text", "parse_time",
-    "read_batches", "read_traffic", "sample_rows",
+    "LARGE_BYTES", "Clock", "Traffic", "as_text", "expand", "last_user_text", "no_rows", "open_log",
+    "parse_time", "read_batches", "read_traffic", "sample_rows",
 ]  # fmt: skip
 
 LARGE_BYTES = 64 * 1024 * 1024
@@ -35,6 +38,7 @@ LARGE_BYTES = 64 * 1024 * 1024
 
 _SAMPLE = 400
 _BATCH = 200
+_DECODE = msgspec.json.Decoder().decode  # 4 us a line of 770 bytes, where json.loads takes 7
 
 Row = Mapping[str, Any]
 Progress = Callable[[int], None]
@@ -94,8 +98,8 @@ def expand(patterns: Iterable[str]) -> list[str]:
 
 
 @contextmanager
-def open_text(path: str, part: tuple[int, int] | None = None) -> Iterator[IO[str]]:
-    """A log's text, gunzipped where it is gzip; `-` is stdin; `part` is a range of bytes of a plain file."""
+def open_log(path: str, part: tuple[int, int] | None = None) -> Iterator[IO[bytes]]:
+    """A log's bytes, gunzipped where it is gzip; `-` is stdin; `part` is a range of bytes of a plain file."""
     try:
         with contextlib.ExitStack() as stack:
             raw: Any = sys.stdin.buffer if path == "-" else stack.enter_context(Path(path).open("rb"))
@@ -103,12 +107,19 @@ def open_text(path: str, part: tuple[int, int] | None = None) -> Iterator[IO[str
                 raw = io.BufferedReader(_Part(raw, part), 1 << 18)
             elif raw.peek(2)[:2] == b"\x1f\x8b":
                 raw = stack.enter_context(gzip.open(raw))
-            yield io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
+            if raw.peek(3)[:3] == codecs.BOM_UTF8:
+                raw.read(3)
+            yield raw
     except BrokenPipeError:
         raise
     except (OSError, EOFError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"`{path}` cannot be read", code="usage.file", because=why, hint="check the file") from error
+
+
+def as_text(lines: Iterable[bytes]) -> Iterator[str]:
+    """A log's lines as text, their ends as they are."""
+    return (line.decode("utf-8", "replace") for line in lines)
 
 
 class _Part(io.RawIOBase):
@@ -129,7 +140,7 @@ class _Part(io.RawIOBase):
         return len(data)
 
 
-def read_batches(stream: IO[str], path: str) -> Iterator[list[Row | None]]:
+def read_batches(stream: IO[bytes], path: str) -> Iterator[list[Row | None]]:
     """The rows of one stream, some hundred at a time; None for a line that is no object.
 
     CSV by its suffix, else JSON Lines. A JSON array or a page (`{"data": [...]}`) on one line, and OTLP's
@@ -137,14 +148,14 @@ def read_batches(stream: IO[str], path: str) -> Iterator[list[Row | None]]:
     """
     if ".csv" in Path(path).suffixes[-2:]:
         csv.field_size_limit(1 << 30)
-        rows = csv.DictReader(stream)
+        rows = csv.DictReader(as_text(stream))
         while batch := list(itertools.islice(rows, _BATCH)):
             yield list(batch)
         return
     while lines := list(itertools.islice(stream, _BATCH)):
-        try:  # many lines at once: the parser keeps the keys, and is called once
-            values = json.loads("[" + ",".join(lines) + "]")
-        except (ValueError, RecursionError):
+        try:
+            values: list[Any] = [_DECODE(line) for line in lines]
+        except (msgspec.MsgspecError, RecursionError):
             values = list(_one_by_one(lines))
         if values and is_nested(values[0]):  # a log is nested from its first line on; a stray line is met in `_count`
             values = [row for value in values for row in unrolled(value)]
@@ -158,12 +169,12 @@ def is_nested(value: Any) -> bool:
     return "data" in value and "model" not in value and isinstance(value["data"], list)
 
 
-def _one_by_one(lines: Iterable[str]) -> Iterator[Any]:
-    """The value of each line that is not blank; None for one that is not JSON."""
+def _one_by_one(lines: Iterable[bytes]) -> Iterator[Any]:
+    """The value of each line that is not blank; None for one that is not JSON. The standard parser knows NaN."""
     for line in lines:
         if not line.isspace():
             try:
-                yield json.loads(line)
+                yield json.loads(line.decode("utf-8", "replace"))
             except (ValueError, RecursionError):
                 yield None
 
@@ -207,7 +218,7 @@ def read_traffic(
     traffic: Traffic | None = None
     reader: RowReader | None = None
     for path in paths:
-        with open_text(path) as stream:
+        with open_log(path) as stream:
             batches = read_batches(stream, path)
             sample = list(itertools.islice(batches, _SAMPLE // _BATCH))
             if reader is None:
@@ -241,7 +252,7 @@ def _count_in_parts(path: str, reader: RowReader, traffic: Traffic, processes: i
     parts = _cut(path, processes)
     with ProcessPoolExecutor(max_workers=max(1, len(parts) - 1), mp_context=get_context("spawn")) as pool:
         others = [pool.submit(_count_part, path, part, reader.schema, reader.sample) for part in parts[1:]]
-        with open_text(path, parts[0]) as stream:
+        with open_log(path, parts[0]) as stream:
             _count(read_batches(stream, path), reader, traffic, lambda rows: progress(rows * len(parts)))
         for other in others:
             traffic.extend(other.result())
@@ -250,7 +261,7 @@ def _count_in_parts(path: str, reader: RowReader, traffic: Traffic, processes: i
 def _count_part(path: str, part: tuple[int, int], schema: Schema, sample: Sequence[Row]) -> Traffic:
     reader = RowReader(schema, sample)
     traffic = Traffic(schema=schema.title, sessions=Sessions(is_part=True))
-    with open_text(path, part) as stream:
+    with open_log(path, part) as stream:
         _count(read_batches(stream, path), reader, traffic, lambda _: None)
     return traffic
 
@@ -270,7 +281,7 @@ def _cut(path: str, processes: int) -> list[tuple[int, int]]:
 
 def sample_rows(path: str) -> list[Row]:
     """The first rows of a log that are objects."""
-    with open_text(path) as stream:
+    with open_log(path) as stream:
         batches = itertools.islice(read_batches(stream, path), _SAMPLE // _BATCH)
         return [row for batch in batches for row in batch if isinstance(row, dict)]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sizer.errors import UsageError
 from sizer.routing.calibration.text_router import load_router
-from sizer.routing.traffic.reader import last_user_text, open_text, read_batches
+from sizer.routing.traffic.reader import as_text, last_user_text, open_log, read_batches
 from sizer.routing.traffic.report import Decision, ScoreReport
 from sizer.routing.traffic.schemas import known_schemas, look_up
 
@@ -23,13 +23,14 @@ def read_prompts(path: str) -> Iterator[str]:
     or a line of plain text. `-` is stdin."""
     paths: list[tuple[str, ...]] = [(name,) for name in _PROMPTS]
     paths += [place for schema in known_schemas() for place in schema.paths("text")]
-    with open_text(path) as stream:
+    with open_log(path) as stream:
+        text = as_text(stream)
         if ".csv" in Path(path).suffixes[-2:]:
             csv.field_size_limit(1 << 30)
-            for row in csv.DictReader(stream):
+            for row in csv.DictReader(text):
                 yield _prompt(row, paths)
             return
-        for line in stream:
+        for line in text:
             if line.lstrip()[:1] == "{":
                 try:
                     yield _prompt(json.loads(line), paths)
@@ -51,7 +52,7 @@ def logged_scores(path: str) -> list[float]:
     """LiteLLM's own routing scores in a log. Raises UsageError where it has none."""
     places = [place for schema in known_schemas() for place in schema.paths("score")]
     scores = []
-    with open_text(path) as stream:
+    with open_log(path) as stream:
         for batch in read_batches(stream, path):
             for row in batch:
                 value = next((found for place in places if (found := look_up(row, place)) is not None), None)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sizer.errors import NotFoundError, UsageError
+from sizer.routing import prices
 from sizer.routing.prices import Price, PriceTier, genai_prices, hand_price, price_file, price_key, quote, refusal
 
 DAY = datetime.date(2026, 11, 24)
@@ -150,7 +151,7 @@ def test_not_a_price_list(tmp_path: Path, text: str) -> None:
 
 def test_package_prices() -> None:
     """The installed list has OpenAI's GPT-5 at $1.25 and $10 (its launch price), dated and with its source."""
-    found = ask("openai:gpt-5", list(genai_prices(DAY)))
+    found = ask("openai:gpt-5", genai_prices(DAY))
     assert found.price.tiers[0].input_usd_per_mtok == 1.25
     assert found.price.tiers[0].output_usd_per_mtok == 10
     assert found.price.source.startswith("genai-prices ")
@@ -163,3 +164,21 @@ def test_every_listed_price_is_believable_or_refused() -> None:
         assert refusal(found) or all(0 <= tier.output_usd_per_mtok <= 1200 for tier in found.tiers)
         assert found.source
         assert found.as_of
+
+
+def test_the_package_is_read_apart_and_kept(tmp_path, monkeypatch):
+    """The prices come from another process, which leaves this one without pydantic, and are kept for the next."""
+    monkeypatch.setenv("HF_ASSETS_CACHE", str(tmp_path))
+    first = genai_prices(DAY)
+    assert first == prices._read_genai_prices(DAY)
+    (kept,) = (tmp_path / "sizer" / "tables").iterdir()
+    assert DAY.isoformat() in kept.name
+    monkeypatch.setattr(prices, "_read_apart", lambda at: [])
+    assert genai_prices(DAY) == first
+
+
+def test_without_another_process_the_package_is_read_here(tmp_path, monkeypatch):
+    """Where no process can be started the prices are read in this one."""
+    monkeypatch.setenv("HF_ASSETS_CACHE", str(tmp_path))
+    monkeypatch.setattr(prices.sys, "executable", str(tmp_path / "none"))
+    assert genai_prices(DAY) == prices._read_genai_prices(DAY)
