@@ -42,6 +42,8 @@ def _component(group: LogicalTensor, layers: ExpertLayers, vocabulary_size: int 
     in_layer = "*" in group.name
     if words.shared_experts.any(module):
         return "shared_experts"
+    if ".".join(module) in layers.unnamed.selectors:
+        return "router"
     if words.router_only.any(module) or (words.router.any(module) and _has_row_per_expert(group, layers)):
         return "router"
     if words.position_embedding.any(module):

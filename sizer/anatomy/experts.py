@@ -7,22 +7,20 @@ config.json says only how many a token uses.
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from fractions import Fraction
 
 from sizer.anatomy.settings import Settings
-from sizer.anatomy.vocabulary import Family, vocabulary
+from sizer.anatomy.top_k import TopK, zero_experts
+from sizer.anatomy.unnamed import Unnamed, find_unnamed, layer_of
+from sizer.anatomy.vocabulary import vocabulary
 from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
 from sizer.values import frozen
 
-__all__ = [
-    "ActiveRouted", "ExpertLayers", "TopK", "find_experts", "notices_about", "read_top_k", "routed_active",
-    "zero_experts",
-]  # fmt: skip
+__all__ = ["ActiveRouted", "ExpertLayers", "find_experts", "notices_about", "routed_active"]
 
 Block = tuple[str, tuple[int, ...]]
 """One MoE layer: the name template up to its experts, and the numbers in it."""
@@ -42,34 +40,27 @@ class ExpertLayers:
     """The groups that do not, in the order given."""
     router_rows: dict[Block, int]
     """Rows of the router of each layer, where a router was seen: experts without weights included."""
+    unnamed: Unnamed
+    """Those of them, and their routers, that no word tells."""
 
     @property
     def by_layer(self) -> list[int]:
         """Experts of each layer that has some, in order; the larger number where a layer has two sets."""
         counts: dict[Block, int] = {}
         for (head, index), count in sorted(self.experts.items()):
-            layer = (_layer_of(head.split(".")), index[:1])
+            layer = (layer_of(head.split(".")), index[:1])
             counts[layer] = max(count, counts.get(layer, 0))
         return list(counts.values())
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The numbers of experts that layers choose from, those without weights included."""
+        return frozenset(self.router_rows.get(block, count) for block, count in self.experts.items())
 
     @property
     def total(self) -> int:
         """All routed parameters."""
         return sum(sum(by_expert.values()) for by_expert in self.parameters.values())
-
-
-@frozen
-class TopK:
-    """How many routed experts a token uses."""
-
-    value: int | None
-    """The number, where it is the same in every layer."""
-    per_layer: tuple[int, ...] = ()
-    """One number a layer, where it varies."""
-    source: str = ""
-    """The config key, or the family's file."""
-    reason: str = ""
-    """Why it is unknown."""
 
 
 @frozen
@@ -85,9 +76,17 @@ class ActiveRouted:
 
 def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertLayers:
     """The routed experts among these tensors of one text stack."""
-    words, declared = vocabulary(), _declared_counts(settings)
+    declared = _declared_counts(settings)
     router_rows = _router_rows(groups, declared)
     evidence = _gather(groups, declared, router_rows)
+    layers = _collect(groups, evidence, router_rows)
+    told = {layer_of(head.split(".")) for head, _ in layers.experts}
+    unnamed = find_unnamed(groups, told, settings)
+    return _collect(groups, replace(evidence, unnamed=unnamed), router_rows) if unnamed.any else layers
+
+
+def _collect(groups: Sequence[LogicalTensor], evidence: _Evidence, router_rows: dict[str, set[int]]) -> ExpertLayers:
+    words = vocabulary()
     sizes: dict[Block, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     indexed: dict[Block, set[int]] = defaultdict(set)
     fused: dict[Block, int] = {}
@@ -118,49 +117,22 @@ def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertL
         routed=tuple(routed),
         rest=tuple(rest),
         router_rows={block: rows for block in counts if (rows := _rows_of(block, router_rows))},
+        unnamed=evidence.unnamed,
     )
-
-
-def read_top_k(settings: Settings, family: Family, layers: ExpertLayers) -> TopK:
-    """How many experts a token uses: from config.json, else what the family fixes.
-
-    Known keys come first; a key that nobody listed is taken where its words say so and all such keys agree.
-    """
-    keys = vocabulary().keys.experts_per_token
-    most = max((layers.router_rows.get(block, count) for block, count in layers.experts.items()), default=0)
-    value, key = settings.integers(*keys), next((key for key in keys if settings.raw(key) is not None), "")
-    if value is None and key:
-        return TopK(value=None, reason=f"`{key}` in config.json is no usable number")
-    if value is None:
-        likely = _likely_top_k(settings, most)
-        if len(set(likely.values())) > 1:
-            return TopK(value=None, reason=f"config.json has several keys that may be the top-k: {', '.join(likely)}")
-        key, value = next(iter(likely.items()), ("", None))
-    if value is None and family.experts_per_token is not None:
-        key, value = "fixed by the architecture", family.experts_per_token
-    if value is None:
-        where = "there is no config.json" if settings.is_missing else "config.json has no top-k"
-        return TopK(value=None, reason=where)
-    numbers = value if isinstance(value, list) else [value]
-    if bad := [number for number in numbers if not 0 < number <= most]:
-        return TopK(value=None, reason=f"config.json says {bad[0]} experts per token, the layers have {most}")
-    if len(set(numbers)) == 1:
-        return TopK(value=numbers[0], source=key)
-    return TopK(value=None, per_layer=tuple(numbers), source=key)
 
 
 def routed_active(layers: ExpertLayers, top_k: TopK, settings: Settings) -> ActiveRouted:
     """Routed parameters one token uses, over all MoE layers."""
-    everything = layers.total
+    everything, zero = layers.total, zero_experts(settings)
     if not layers.experts:
         return ActiveRouted(mean=0, minimum=0, maximum=0)
     if top_k.value is None and not top_k.per_layer:
-        return ActiveRouted(mean=None, minimum=0, maximum=everything, reason=top_k.reason)
-    zero = zero_experts(settings)
+        least = 0 if zero else sum(min(_text_sizes(layers, block, settings)) for block in layers.experts)
+        return ActiveRouted(mean=None, minimum=least, maximum=everything, reason=top_k.reason)
     mean, low, high, varies = Fraction(0), 0, 0, False
-    for order, (block, count) in enumerate(sorted(layers.experts.items(), key=lambda item: item[0])):
+    for order, block in enumerate(sorted(layers.experts)):
         k = _k_of(block, order, top_k, len(layers.experts))
-        sizes = _text_sizes(layers.parameters[block], count, layers.router_rows.get(block, 0), settings)
+        sizes = _text_sizes(layers, block, settings)
         if k is None:
             return ActiveRouted(
                 mean=None, minimum=0, maximum=everything,
@@ -195,32 +167,6 @@ def notices_about(layers: ExpertLayers, settings: Settings) -> list[Notice]:
     ]
 
 
-def zero_experts(settings: Settings) -> int:
-    """Experts without weights that the router may pick (identity experts), from a key that says so."""
-    words = vocabulary().keys
-    for key, value in settings.items():
-        parts = re.split(r"[_.]+", key.lower())
-        if words.weightless.any(parts) and words.of_experts.any(parts) and _is_count(value):
-            return int(value)
-    return 0
-
-
-def _likely_top_k(settings: Settings, most: int) -> dict[str, int]:
-    """Keys whose words say "experts per token", with values that a layer allows."""
-    words = vocabulary().keys
-    found: dict[str, int] = {}
-    for key, value in settings.paths():
-        parts = re.split(r"[_.]+", key.lower())
-        says_experts, says_chosen = words.of_experts.any(parts), words.chosen.any(parts)
-        if says_experts and says_chosen and not words.not_top_k.any(parts) and _is_count(value) and value <= most:
-            found.setdefault(key, int(value))
-    return found
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
 def _split(
     groups: Sequence[LogicalTensor], places: Sequence[tuple[str, int] | None], counts: dict[Block, int]
 ) -> tuple[list[LogicalTensor], list[LogicalTensor]]:
@@ -252,9 +198,10 @@ class _Evidence:
     """By stack, the numbers of experts that config.json, a router or a fused tensor under a plain word says."""
     homes: frozenset[str]
     """Modules that hold a tensor fused in three dimensions: what has a row per expert there belongs to them."""
+    unnamed: Unnamed = field(default_factory=Unnamed)
 
     def of(self, segments: Sequence[str]) -> frozenset[int]:
-        return self.counts.get(_layer_of(segments), frozenset())
+        return self.counts.get(layer_of(segments), frozenset())
 
 
 def _gather(groups: Sequence[LogicalTensor], declared: frozenset[int], router_rows: dict[str, set[int]]) -> _Evidence:
@@ -262,9 +209,9 @@ def _gather(groups: Sequence[LogicalTensor], declared: frozenset[int], router_ro
     found: dict[str, set[int]] = defaultdict(set)
     for group in groups:
         segments = group.name.split(".")
-        found[_layer_of(segments)] |= declared | router_rows.get(_layer_of(segments), set())
+        found[layer_of(segments)] |= declared | router_rows.get(layer_of(segments), set())
         if len(group.shape or ()) == 3 and words.fused_experts.any(segments) and not words.shared_experts.any(segments):
-            found[_layer_of(segments)].add((group.shape or (0,))[0])
+            found[layer_of(segments)].add((group.shape or (0,))[0])
     evidence = _Evidence(
         counts={stack: frozenset(count for count in counts if count > 1) for stack, counts in found.items()},
         homes=frozenset(),
@@ -285,7 +232,10 @@ def _expert_star(group: LogicalTensor, segments: list[str], evidence: _Evidence)
             return position
         if words.numbered_expert.has(segment):
             return position
-    if words.norm.any(segments):
+    unnamed = evidence.unnamed.list_position(segments)
+    if unnamed is not None:
+        return unnamed
+    if words.norm.any(segments) or words.attention.any(segments):
         return None
     # no word says so: a number below the layer that runs over exactly as many values as there are experts
     stars = [position for position, segment in enumerate(segments) if segment == "*"]
@@ -311,6 +261,8 @@ def _fused_count(group: LogicalTensor, segments: list[str], evidence: _Evidence)
     """How many experts a fused tensor holds, or None where it is not one."""
     words, shape, counts = vocabulary(), group.shape or (), evidence.of(segments)
     place = next((i for i, segment in enumerate(segments) if words.fused_experts.has(segment)), None)
+    if unnamed := evidence.unnamed.fused_count(group):
+        return unnamed
     if len(shape) >= 3 and shape[0] > 1:
         if place is not None:
             return shape[0]
@@ -349,20 +301,12 @@ def _router_rows(groups: Sequence[LogicalTensor], declared: frozenset[int]) -> d
             continue
         is_narrow = 4 * min(shape) <= max(shape) and not words.attention.any(segments)
         if words.router_only.has(segments[place]) or min(shape) in declared or is_narrow:
-            found[_layer_of(segments[:place])].add(min(shape))
+            found[layer_of(segments[:place])].add(min(shape))
     return found
 
 
-def _layer_of(segments: Sequence[str]) -> str:
-    """The template up to the first number: the stack a tensor stands in."""
-    for position, segment in enumerate(segments):
-        if "*" in segment:
-            return ".".join(segments[: position + 1])
-    return ""
-
-
 def _rows_near(name: str, router_rows: dict[str, set[int]]) -> frozenset[int]:
-    return frozenset(router_rows.get(_layer_of(name.split(".")), ()))
+    return frozenset(router_rows.get(layer_of(name.split(".")), ()))
 
 
 def _rows_of(block: Block, router_rows: dict[str, set[int]]) -> int:
@@ -379,12 +323,13 @@ def _k_of(block: Block, order: int, top_k: TopK, blocks: int) -> int | None:
     return top_k.per_layer[order] if len(top_k.per_layer) == blocks else None
 
 
-def _text_sizes(by_expert: dict[int, int], count: int, rows: int, settings: Settings) -> list[int]:
-    """Parameters of each expert that a text token can be sent to.
+def _text_sizes(layers: ExpertLayers, block: Block, settings: Settings) -> list[int]:
+    """Parameters of each expert of a layer that a text token can be sent to.
 
     Where experts are of two sizes and the router has rows for some of them only (or config.json lists one count
     per modality), each modality has experts of its own: text comes first.
     """
+    by_expert, count, rows = layers.parameters[block], layers.experts[block], layers.router_rows.get(block, 0)
     shared = Fraction(by_expert.get(-1, 0), count)
     sizes = [size for expert, size in sorted(by_expert.items()) if expert >= 0]
     if not sizes:

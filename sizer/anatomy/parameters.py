@@ -18,6 +18,7 @@ from sizer.anatomy import experts
 from sizer.anatomy.components import head_is_tied, table_parameters, text_components, without_copies
 from sizer.anatomy.parts import TOWERS, place_beside, without_buffers
 from sizer.anatomy.settings import Settings
+from sizer.anatomy.top_k import TopK, read_top_k, zero_experts
 from sizer.anatomy.vocabulary import family_of, vocabulary
 from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
@@ -99,7 +100,7 @@ def analyse(tensors: Sequence[LogicalTensor], config: dict[str, object] | None) 
     placed = place_beside(counted, settings)
     text = [group for component, group in placed if component == ""]
     layers = experts.find_experts(text, settings)
-    top_k = experts.read_top_k(settings, family, layers)
+    top_k = read_top_k(settings, family, layers.held)
     routed = experts.routed_active(layers, top_k, settings)
     placed = [(component, group) for component, group in placed if component != ""]
     placed += [("routed_experts", group) for group in layers.routed]
@@ -140,16 +141,16 @@ def analyse(tensors: Sequence[LogicalTensor], config: dict[str, object] | None) 
     )
 
 
-def _notices(layers: experts.ExpertLayers, top_k: experts.TopK, settings: Settings) -> Iterable[Notice]:
+def _notices(layers: experts.ExpertLayers, top_k: TopK, settings: Settings) -> Iterable[Notice]:
     yield from settings.notices
     yield from experts.notices_about(layers, settings)
+    yield from layers.unnamed.notices()
     if layers.experts and top_k.reason:
-        yield Notice(code="config.top_k", message=f"active parameters are unknown: {top_k.reason}")
+        yield Notice(code="config.top_k", message=f"active parameters are unknown: {top_k.reason}; "
+                     "`num_experts_per_tok` in config.json would settle it")  # fmt: skip
 
 
-def _describe(
-    layers: experts.ExpertLayers, top_k: experts.TopK, settings: Settings, text: Sequence[LogicalTensor]
-) -> Experts:
+def _describe(layers: experts.ExpertLayers, top_k: TopK, settings: Settings, text: Sequence[LogicalTensor]) -> Experts:
     counts = layers.by_layer
     words = vocabulary()
     has_shared = any(words.shared_experts.any(group.name.split(".")) for group in text)
@@ -159,7 +160,7 @@ def _describe(
         routed_experts_per_layer=tuple(counts) if len(set(counts)) > 1 else (),
         experts_per_token=top_k.value if counts else None,
         experts_per_token_per_layer=top_k.per_layer if counts else (),
-        zero_compute_experts=experts.zero_experts(settings) if counts else 0,
+        zero_compute_experts=zero_experts(settings) if counts else 0,
         shared_experts=shared or int(has_shared),
         moe_layers=len(counts),
         top_k_source=top_k.source if counts else "",

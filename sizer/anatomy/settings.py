@@ -155,13 +155,10 @@ class Settings:
                 if isinstance(inner := scope.get(group), dict):
                     yield from inner.items()
 
-    def paths(self) -> Iterator[tuple[str, Any]]:
-        """All key-value pairs of the scopes and of every group in them, named by it: `moe.top_k`."""
+    def paths(self) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+        """All values of the scopes and of the groups in them, by path (`moe.top_k`), with the group they stand in."""
         for scope in self._scopes:
-            yield from scope.items()
-            for group, inner in scope.items():
-                if isinstance(inner, dict) and not _names_a_tower(group):
-                    yield from ((f"{group}.{key}", value) for key, value in inner.items())
+            yield from _paths(scope, "", _DEEPEST)
 
     def _ignored(self, keys: tuple[str, ...], value: Any) -> None:
         shown = repr(value)
@@ -170,6 +167,14 @@ class Settings:
         notice = Notice(code="config.type", message=f"config.json: `{key}` is {shown}, not a usable number; ignored")
         if notice not in self.notices:
             self.notices.append(notice)
+
+
+def _paths(group: dict[str, Any], above: str, depth: int) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    for key, value in group.items():
+        if not isinstance(value, dict):
+            yield above + key, value, group
+        elif depth and not _names_a_tower(key):
+            yield from _paths(value, f"{above}{key}.", depth - 1)
 
 
 def _is_size(value: object) -> bool:

@@ -41,6 +41,9 @@ class _Keys:
     of_experts: list[str]
     chosen: list[str]
     not_top_k: list[str]
+    picked: list[str]
+    of_other_parts: list[str]
+    of_sampling: list[str]
     weightless: list[str]
 
 
@@ -114,6 +117,9 @@ class Keys:
         self.of_experts = Words(table.of_experts)
         self.chosen = Words(table.chosen)
         self.not_top_k = Words(table.not_top_k)
+        self.picked = Words(table.picked)
+        self.of_other_parts = Words(table.of_other_parts)
+        self.of_sampling = Words(table.of_sampling)
         self.weightless = Words(table.weightless)
 
 

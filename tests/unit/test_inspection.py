@@ -67,12 +67,12 @@ def test_a_mixture_by_hand():
 
 
 def test_no_config_leaves_active_unknown_within_bounds():
-    """Without a top-k the total is counted and the active count is unknown, between none and all of the experts."""
+    """Without a top-k the total is counted and the active count is unknown, between one and all of the experts."""
     report = inspect_checkpoint(checkpoint(MOE, config=None))
     assert report.total_parameters == 2216
     assert report.active_parameters is None
     assert report.active_parameters_basis == "unknown"
-    assert report.active_parameters_range == (2216 - 4 * 128, 2216)
+    assert report.active_parameters_range == (2216 - 3 * 128, 2216)
     assert "config.json" in report.active_parameters_reason
 
 

@@ -98,12 +98,12 @@ def test_a_layer_with_one_expert_is_dense() -> None:
     ],
 )
 def test_an_unusable_top_k_leaves_active_unknown(config: dict[str, object], reason: str) -> None:
-    """Without a usable top-k the active count is null, with its bounds and the reason."""
+    """Without a usable top-k the active count is null, between one expert a layer and all, with the reason."""
     experts = {"model.layers.{0-1}.mlp.experts.{0-3}.up.weight": (6, 8)}
     anatomy = count(experts, config)
     assert anatomy.total == FIXED + 384
     assert anatomy.active is None
-    assert anatomy.active_range == (FIXED, FIXED + 384)
+    assert anatomy.active_range == (FIXED + 96, FIXED + 384)
     assert reason in anatomy.reason
 
 

@@ -1,0 +1,110 @@
+"""Mixtures whose names nobody uses, and dense models that look like them, counted apart from this project.
+
+`unnamed_mixtures.jsonl` holds one checkpoint a line, with invented names (numbers as ranges) and its counts. Names,
+roles and counts were written down before the rules that find them; `dense-` marks the decoys: heads, layers within
+layers, kernels, codebooks, block-diagonal maps, stacked layers and the like.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sizer.anatomy.parameters import Anatomy, analyse
+from tests.unit.anatomy.names import tensors
+
+ROWS: list[dict[str, Any]] = [
+    json.loads(line) for line in Path(__file__).with_name("unnamed_mixtures.jsonl").read_text("utf-8").splitlines()
+]
+MIXTURES = [row for row in ROWS if row["experts"]]
+DECOYS = [row for row in ROWS if not row["experts"]]
+
+
+def count(row: dict[str, Any], config: dict[str, Any] | None = None) -> Anatomy:
+    return analyse(tensors(row["tensors"]), row["config"] if config is None else config)
+
+
+def codes(anatomy: Anatomy) -> set[str]:
+    return {notice.code for notice in anatomy.notices}
+
+
+@pytest.mark.parametrize("row", MIXTURES, ids=[row["id"] for row in MIXTURES])
+def test_a_mixture_is_seen_without_a_word_for_it(row: dict[str, Any]) -> None:
+    """Experts, layers, top-k, total and active are right, or active is unknown between one expert a layer and all."""
+    anatomy = count(row)
+
+    assert (anatomy.total, anatomy.active) == (row["total"], row["active"])
+    assert anatomy.active_range == (tuple(row["range"]) if row["range"] else None)
+    seen = anatomy.experts
+    assert (seen.routed_experts, seen.moe_layers, seen.experts_per_token) == (
+        row["experts"], row["moe_layers"], row["top_k"],
+    )  # fmt: skip
+    assert sum(part.total_parameters for part in anatomy.components) == anatomy.total
+    assert codes(anatomy) == {"experts.unnamed"} | ({"config.top_k"} if row["active"] is None else set())
+
+
+@pytest.mark.parametrize("row", DECOYS, ids=[row["id"] for row in DECOYS])
+def test_a_dense_model_is_not_taken_for_a_mixture(row: dict[str, Any]) -> None:
+    """All parameters of a dense model are active, whatever lists and third dimensions it has."""
+    anatomy = count(row)
+
+    assert (anatomy.total, anatomy.active) == (row["total"], row["active"])
+    assert codes(anatomy) == set()
+
+
+def test_two_keys_that_disagree_are_both_named() -> None:
+    """A config with two keys that may be the top-k leaves it open and says which they are."""
+    row = next(row for row in MIXTURES if row["id"] == "disagreeing")
+
+    reason = count(row).experts.reason
+
+    assert "`active_units` (2)" in reason
+    assert "`picks_per_token` (4)" in reason
+    assert count(row, row["config"] | {"num_experts_per_tok": 2}).experts.experts_per_token == 2
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"top_k": 2},
+        {"k": 2},
+        {"generation": {"top_k": 2}},
+        {"decoding": {"units": 16, "top_k": 2, "temperature": 0.7}},
+        {"index_topk": 2},
+        {"sparse_attention": {"topk": 2}},
+        {"num_active_heads": 2},
+        {"n_active_params": 3},
+        {"units_per_token": 17},
+        {"units_per_token": True},
+        {"num_hidden_layers": 16, "depths": {"num_layers": 16, "k": 2}},
+    ],
+)
+def test_a_key_about_something_else_is_no_top_k(keys: dict[str, Any]) -> None:
+    """Sampling, sparse attention, heads and sizes use the same words: none of them is the top-k."""
+    row = next(row for row in MIXTURES if row["id"] == "list-no-key")
+
+    assert count(row, {"vocab_size": 4000, **keys}).active is None
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"topk": 2},
+        {"unitTopK": 2},
+        {"n_active_units": 2},
+        {"num_selected": 2},
+        {"units_per_tok": 2},
+        {"mixture": {"k": 2}},
+        {"ffn": {"units": 16, "top_k": 2}},
+        {"ffn": {"options": {"units": 16, "k": 2}}},
+        {"text_config": {"vocab_size": 4000, "ffn": {"units": 16, "k": 2}}, "top_k": 5},
+    ],
+)
+def test_a_key_that_says_how_many_are_picked_is_the_top_k(keys: dict[str, Any]) -> None:
+    """Words for what is picked, or a bare `k` beside the number of experts, give the top-k under any name."""
+    row = next(row for row in MIXTURES if row["id"] == "list-no-key")
+
+    assert count(row, {"vocab_size": 4000, **keys}).experts.experts_per_token == 2
