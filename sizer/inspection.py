@@ -231,7 +231,8 @@ def _counts(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> _Counts:
         return _Counts(total=None, total_basis="unknown", total_reason=why, active_reason=why)
     is_exact = all(tensor.is_exact for p in parts for tensor in p.unpacked.tensors)
     basis = "counted" if is_exact else "estimated"
-    reason = "" if is_exact else "the packing pads its tensors, so the last few parameters are not certain"
+    why = next((p.unpacked.why_inexact for p in parts if p.unpacked.why_inexact), "tensors are padded")
+    reason = "" if is_exact else f"the packing leaves the count open: {why}"
     if checkpoint.format == "adapter":
         base = checkpoint.base_model or "an unnamed model"
         return _Counts(

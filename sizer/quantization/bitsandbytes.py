@@ -10,6 +10,7 @@ from sizer.quantization.scaled import state_of
 
 __all__ = ["Bnb4Bit", "Bnb8Bit"]
 
+_ROWS = ("SCB", "SCBt", "CB", "weight_format")
 _STATE = ("absmax", "quant_map", "nested_absmax", "nested_quant_map")
 
 
@@ -46,7 +47,7 @@ class Bnb4Bit(Format):
 
 
 class Bnb8Bit(Format):
-    """`weight` I8 [out, in] + `SCB` F32 [out] + `weight_format`.
+    """`weight` I8 [out, in] + `SCB` F32 [out] + `weight_format`; fused experts alike, as `<p>` and `<p>.SCB`.
 
     Source: bitsandbytes, nn/modules.py, `Linear8bitLt._save_to_state_dict`.
     """
@@ -55,13 +56,16 @@ class Bnb8Bit(Format):
 
     def read(self, module: Module) -> Iterator[Weight]:
         """Byte weights with a row statistic."""
-        carrier, rows = module.tensors.get("weight"), module.tensors.get("SCB")
-        if carrier is None or rows is None or carrier.dtype not in ("I8", "U8"):
-            return
-        yield Weight(
-            leaf="weight",
-            shape=carrier.shape,
-            storage="bitsandbytes 8-bit",
-            bits=8,
-            uses=("weight", *state_of(module, "weight"), *module.present("CB", "weight_format", "SCBt")),
-        )
+        for leaf in module.tensors:
+            head = leaf.removesuffix("SCB")
+            parameter = head[:-1] or "weight"
+            carrier = module.tensors.get(parameter)
+            if not leaf.endswith("SCB") or carrier is None or carrier.dtype not in ("I8", "U8"):
+                continue
+            yield Weight(
+                leaf=parameter,
+                shape=carrier.shape,
+                storage="bitsandbytes 8-bit",
+                bits=8,
+                uses=(parameter, *state_of(module, parameter), *module.present(*(head + name for name in _ROWS))),
+            )

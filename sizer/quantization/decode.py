@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,26 +18,31 @@ Reading = tuple[Module, list[Weight]]
 
 _ORDERS = ("g_idx", "weight_g_idx", "q_invperm", "q_perm", "perm")  # one entry per input
 _FAR_MORE = 0.25
+_LEAD, _HEAD_START = 1.5, 4
+_NORM, _NAMED, _ROWS = 3, 2, 1
 
 
 def decode(modules: list[Module], declared: Declared) -> tuple[list[Reading], bool]:
     """Every module with its packed weights, and whether the configuration was set aside as another model's.
 
-    Shapes are read alone first: rows that allow several readings get the one that suits most rows. Then as
+    Shapes are read alone first: rows that allow several readings get the one that suits most of them. Then as
     declared, with that one for what the declaration does not fit. The second is used unless shapes alone explain
-    far more of the widths.
+    the widths of far more kinds of modules.
     """
-    widths = declared.widths | _widths(modules)
+    evidence = _evidence(modules, declared.widths)
+    widths = frozenset(evidence)
     bare = replace(declared, schemes=(), by_name={}, by_target=())
     by_shape = _read_all(modules, bare, widths)
-    winner, is_tie = _vote(by_shape)
-    if winner is not None:
-        by_shape = _read_all(modules, replace(bare, schemes=(winner,)), widths)
-        if is_tie:
-            by_shape = [(module, list(map(_in_doubt, weights))) for module, weights in by_shape]
+    winners, is_open = _vote(by_shape, evidence)
+    if winners:
+        by_shape = _read_all(modules, replace(bare, schemes=winners), widths)
+        by_shape = [
+            (module, [_in_doubt(weight, evidence, is_open=is_open) for weight in weights])
+            for module, weights in by_shape
+        ]
     if not declared.schemes and not declared.differs_by_name:
         return by_shape, False
-    fallback = () if winner is None or is_tie else (winner,)
+    fallback = () if is_open else winners
     read = _read_all(modules, replace(declared, schemes=(*declared.schemes, *fallback)), widths)
     is_refuted = _is_refuted(read, by_shape, widths)
     return (by_shape if is_refuted else read), is_refuted
@@ -48,22 +53,55 @@ def _read_all(modules: list[Module], declared: Declared, widths: frozenset[int])
     return [(module, list(_read(module))) for module in _with_schemes(modules, declared, widths)]
 
 
-def _vote(read: list[Reading]) -> tuple[Scheme | None, bool]:
-    """The scheme that explains the widths of most rows, by bytes, and whether it shares that place with others."""
+def _vote(read: list[Reading], evidence: Mapping[int, int]) -> tuple[tuple[Scheme, ...], bool]:
+    """The schemes that explain the widths of most rows, and whether others explain nearly as many.
+
+    The words and scales of a row give its bits times its group size, so all rows vote on one group size, and each
+    has the bits that it leaves. Kinds of modules vote, not bytes: the experts of a mixture are 95 % of the bytes and
+    two kinds of many. A vote weighs as much as more is known of its width than of the next one. It settles the matter
+    where it is clear, or where one group size explains every row and no other does.
+    """
     votes: dict[tuple[int, int | None], int] = {}
-    for module, weights in read:
-        for weight in weights:
-            for candidate in weight.row.candidates if weight.row else ():
-                votes[candidate] = votes.get(candidate, 0) + weight.stored_bytes(module) * len(module.indices)
-    winners = [candidate for candidate, count in votes.items() if count == max(votes.values())]
-    winners.sort(key=lambda candidate: (USUAL_BITS.index(candidate[0]), candidate[1] or 0))
-    winner = Scheme(*winners[0], is_inferred=True) if winners else None
-    return winner, len(winners) > 1
+    scores: dict[int, int] = {}
+    covered: dict[int, int] = {}
+    best_read: set[tuple[int, int | None]] = set()
+    voters = [
+        weight.row.candidates for _, weights in read for weight in weights if weight.row and weight.row.candidates
+    ]
+    for candidates in voters:
+        known: dict[int, int] = {}
+        for row in candidates:
+            ballot, weighs = _ballot(row.bits, row.group_size), evidence.get(row.width, _ROWS)
+            votes[row.bits, row.group_size] = votes.get((row.bits, row.group_size), 0) + weighs
+            known[ballot] = max(weighs, known.get(ballot, 0))
+        best, second = (*sorted(known.values(), reverse=True), 0)[:2]
+        best_read.update((row.bits, row.group_size) for row in candidates if evidence.get(row.width, _ROWS) == best)
+        for ballot, weighs in known.items():
+            scores[ballot] = scores.get(ballot, 0) + (best - second if weighs == best else 0)
+            covered[ballot] = covered.get(ballot, 0) + 1
+    if not votes:
+        return (), False
+    schemes = sorted(votes, key=lambda found: (-votes[found], USUAL_BITS.index(found[0]), found[1] or 0))
+    winner = max((_ballot(*found) for found in schemes), key=lambda ballot: (scores[ballot], covered[ballot]))
+    others = max((score for ballot, score in scores.items() if ballot != winner), default=0)
+    covers_alone = [ballot for ballot, count in covered.items() if count == len(voters)] == [winner]
+    winners = tuple(
+        Scheme(*found, is_inferred=True) for found in schemes if _ballot(*found) == winner and found in best_read
+    )
+    return winners, not covers_alone and scores[winner] < others * _LEAD + _HEAD_START
 
 
-def _in_doubt(weight: Weight) -> Weight:
-    """The weight, marked as not exact if its reading won a tie."""
-    if weight.row is None or not weight.row.is_declared:
+def _ballot(bits: int, group_size: int | None) -> int:
+    """What a reading is a vote for: its group size; its bits (negative) where each row has one scale."""
+    return -bits if group_size is None else group_size
+
+
+def _in_doubt(weight: Weight, evidence: Mapping[int, int], *, is_open: bool) -> Weight:
+    """The weight, marked as not exact if the vote was close, or if it went against all that is known of its width."""
+    row = weight.row
+    if row is None or not row.is_declared:
+        return weight
+    if not is_open and (row.width in evidence or all(other.bits == row.bits for other in row.candidates)):
         return weight
     return replace(weight, is_exact=False, why=NOT_DECLARED)
 
@@ -76,14 +114,9 @@ def _is_refuted(read: list[Reading], by_shape: list[Reading], widths: frozenset[
 
 
 def _support(read: list[Reading], widths: frozenset[int]) -> float:
-    """The share of packed parameters whose inputs are a width in use."""
-    known = total = 0
-    for module, weights in read:
-        for weight in weights:
-            if weight.bits is not None and weight.shape:
-                total += weight.parameters * len(module.indices)
-                known += weight.parameters * len(module.indices) if weight.shape[-1] in widths else 0
-    return known / total if total else 1.0
+    """The share of the kinds of packed weights whose inputs are a width in use."""
+    packed = [weight.shape[-1] in widths for _, weights in read for weight in weights if weight.bits and weight.shape]
+    return sum(packed) / len(packed) if packed else 1.0
 
 
 def _read(module: Module) -> Iterator[Weight]:
@@ -118,18 +151,24 @@ def _with_schemes(modules: list[Module], declared: Declared, widths: frozenset[i
             yield replace(module, schemes=schemes, method=declared.method, widths=widths, indices=tuple(indices))
 
 
-def _widths(modules: list[Module]) -> frozenset[int]:
-    """Dimensions of weights that need no unpacking, and the output rows of those that do."""
-    widths: set[int] = set()
+def _evidence(modules: list[Module], declared: frozenset[int]) -> dict[int, int]:
+    """What is known of each width: 3 for the length of a norm, 2 for a side of another unpacked weight or a dimension
+    that the configuration names, 1 for the output rows of a packed one."""
+    evidence = dict.fromkeys(declared, _NAMED)
     for module in modules:
         scales = {kind.shape[:-1] for leaf, kind in module.tensors.items() if "scale" in leaf}
+        found: list[tuple[tuple[int, ...], int]] = []
         if "qweight" in module.tensors and "scales" in module.tensors:
-            widths.update(module.tensors["scales"].shape[-1:])
+            found.append((module.tensors["scales"].shape[-1:], _ROWS))
         for leaf, kind in module.tensors.items():
             if "scale" in leaf or "zero" in leaf or leaf in ("biases", "qbiases", "suh", "svh"):
                 continue
             if (leaf in _ORDERS and len(kind.shape) == 1) or kind.dtype in FLOATS or kind.dtype in NAMES:
-                widths.update(kind.shape)
+                is_norm = leaf == "weight" and len(kind.shape) == 1
+                found.append((kind.shape, _NORM if is_norm else _ROWS if leaf == "bias" else _NAMED))
             elif len(kind.shape) >= 2 and kind.shape[:-1] in scales:
-                widths.update(kind.shape[:-1])
-    return frozenset(width for width in widths if width >= 16)
+                found.append((kind.shape[:-1], _ROWS))
+        for widths, weighs in found:
+            for width in widths:
+                evidence[width] = max(weighs, evidence.get(width, 0))
+    return {width: weighs for width, weighs in evidence.items() if width >= 16}

@@ -67,8 +67,10 @@ class Row(NamedTuple):
     """Why another width is possible; empty where none is."""
     is_declared: bool = False
     """Whether the configuration chose it among several that fit."""
-    candidates: tuple[tuple[int, int | None], ...] = ()
-    """Bits and group size of every reading whose width occurs elsewhere in the model."""
+    candidates: tuple[Row, ...] = ()
+    """Every reading whose width occurs elsewhere in the model, where the configuration did not choose."""
+    rivals: tuple[tuple[int, int | None], ...] = ()
+    """Bits and group size of the other readings that its shapes allow."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

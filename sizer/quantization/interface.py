@@ -59,6 +59,8 @@ class Unpacked:
     """Bits of one packed weight (4, 8, 2.5 ...), where the scheme has one."""
     is_known: bool = True
     """False where packed tensors were met whose scheme is not known: counts are then of stored elements."""
+    why_inexact: str = ""
+    """Where a count is not exact: the reason, as half a sentence."""
     dropped_bytes: dict[str, int] = field(default_factory=dict)
     """Bytes of stored tensors that carry no parameters, by reason (`kv cache scales`)."""
     notices: tuple[Notice, ...] = ()

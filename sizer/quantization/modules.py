@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from sizer.headers.interface import StoredTensor
 from sizer.quantization.format import Kind, Module, join
@@ -22,6 +23,9 @@ _ORDINALS = ("_scale_2", "_factor_2")  # `weight_scale_2` is one name, not the s
 _PARAMETER_STATE = frozenset(
     {"absmax", "quant_map", "nested_absmax", "nested_quant_map", "_data", "_scale", "_shift", "_zeropoint"}
 )
+# The same for parameters that are no `weight` of their own module: `experts.down_proj` and `experts.down_proj.SCB`.
+# bitsandbytes: bitsandbytes/nn/modules.py, Linear8bitLt._save_to_state_dict.
+_ROW_STATE = frozenset({"SCB", "SCBt", "CB", "weight_format"})
 # Parents that are a parameter, not a module: their leaves belong one level further up.
 _PARAMETER_PARENTS = frozenset({"weight", "centroids", "res_centroids", "outlier_centroids", "meta"})
 _UNUSUAL_PARENTS = (*_PARAMETER_PARENTS, ".quant_state", "._data")
@@ -178,8 +182,36 @@ def _merge(alike: dict[tuple[str, int], list[Numbers]], contents: _Contents) -> 
         Module(path=template, tensors=dict(sorted(tensors)), indices=tuple(sorted(numbers)))
         for (template, tensors), numbers in merged.items()
     ]
+    modules = _fold_row_state(modules)
     modules.sort(key=lambda module: (module.path, module.indices[0], *module.tensors))
     return modules, repeated
+
+
+def _fold_row_state(modules: list[Module]) -> list[Module]:
+    """Modules that hold nothing but the row statistics of a parameter one level up, put into the module of that."""
+    states = [module for module in modules if "SCB" in module.tensors and {*module.tensors} <= _ROW_STATE]
+    if not states:
+        return modules
+    rows = {(state.path, numbers): state.tensors for state in states for numbers in state.indices}
+    paths = {state.path for state in states}
+    folded: list[Module] = []
+    for module in modules:
+        if any(module is state for state in states):
+            continue
+        carriers = [leaf for leaf, kind in module.tensors.items() if kind.dtype in ("I8", "U8")]
+        carriers = [leaf for leaf in carriers if join(module.path, leaf) in paths]
+        alike: dict[tuple[tuple[str, Kind], ...], list[Numbers]] = {}
+        for numbers in module.indices:
+            own = dict(module.tensors)
+            for leaf in carriers:
+                found = rows.pop((join(module.path, leaf), numbers), {})
+                own |= {f"{leaf}.{name}": kind for name, kind in found.items()}
+            alike.setdefault(tuple(sorted(own.items())), []).append(numbers)
+        folded += [replace(module, tensors=dict(own), indices=tuple(numbers)) for own, numbers in alike.items()]
+    for state in states:
+        if left := tuple(numbers for numbers in state.indices if (state.path, numbers) in rows):
+            folded.append(replace(state, indices=left))
+    return folded
 
 
 def _again(held: list[tuple[str, Kind]]) -> Iterator[tuple[str, Kind]]:

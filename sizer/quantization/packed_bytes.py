@@ -60,8 +60,11 @@ def _decode(
     axis, values = fitting[0]
     shape = list(kind.shape)
     shape[axis] *= values
+    candidates = tuple(
+        Row(kind.shape[-1] * (reading.values if reading.axis == -1 else 1), 8 // reading.values, None)
+        for reading in fitting
+    )
     why = "" if len(fitting) == 1 else NOT_DECLARED
-    candidates = tuple((8 // reading.values, None) for reading in fitting)
     yield Weight(
         leaf=parameter,
         shape=tuple(shape),

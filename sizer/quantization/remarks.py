@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sizer.notices import Notice
 from sizer.quantization.declared import Declared
-from sizer.quantization.format import Module, Weight, join, name_of
+from sizer.quantization.format import Module, Weight, group_words, join, name_of
 from sizer.units import format_percent, plural
 
 __all__ = ["Pair", "remarks", "scheme_words"]
@@ -62,7 +62,19 @@ def _doubts(pairs: list[Pair], *, is_known: bool, code: str, used: str) -> Itera
         count = sum(len(module.indices) for module, _ in those)
         share = sum(weight.parameters * len(module.indices) for module, weight in those) / total
         tensors = f"{plural(count, 'tensor')} ({format_percent(share)} of all parameters), `{name}` first"
-        yield Notice(code=code, message=f"{tensors}: {why}; {used}")
+        yield Notice(code=code, message=f"{tensors}: {why}; {used}{_alternatives(those)}")
+
+
+def _alternatives(pairs: list[Pair]) -> str:
+    """The reading in use and the others that fit, of those tensors that have several."""
+    rows = [weight.row for _, weight in pairs if weight.row and weight.row.rivals]
+    used = dict.fromkeys((row.bits, row.group_size) for row in rows)
+    others = dict.fromkeys(rival for row in rows for rival in row.rivals if rival not in used)
+    return f" ({_reading_words(used)}; {_reading_words(others)} would fit too)" if others else ""
+
+
+def _reading_words(readings: Iterable[tuple[int, int | None]]) -> str:
+    return " or ".join(f"{bits}-bit {group_words(group_size)}" for bits, group_size in sorted(readings, key=str))
 
 
 def _disagreement(pairs: list[Pair], declared: Declared, *, is_refuted: bool) -> Iterator[Notice]:

@@ -56,15 +56,29 @@ def solve_row(
         ]
         if fitting:
             chosen = next((row for row in fitting if row.width in widths), fitting[0])
-            return chosen._replace(is_declared=any(row.width != chosen.width for row in usual))
+            others = _known(words, groups, container, usual_bits, widths) if is_inferred else ()
+            rivals = _rivals(chosen, (*usual, *others))
+            return chosen._replace(is_declared=bool(rivals), candidates=others, rivals=rivals)
     if not usual:
         return None
-    possible = [row for row in _readings(words, groups, container, usual_bits, _GROUPS) if row.width in widths]
+    possible = _known(words, groups, container, usual_bits, widths)
     known = [row for row in usual if row.width in widths]
-    chosen = (known or usual)[0]._replace(candidates=tuple((row.bits, row.group_size) for row in possible))
+    chosen = (known or usual)[0]
+    chosen = chosen._replace(candidates=possible, rivals=_rivals(chosen, (*usual, *possible)))
     if known and {row.width for row in possible} == {chosen.width}:
         return chosen
     return chosen._replace(why_inexact=NOT_DECLARED)
+
+
+def _rivals(chosen: Row, others: Iterable[Row]) -> tuple[tuple[int, int | None], ...]:
+    return tuple(dict.fromkeys((row.bits, row.group_size) for row in others if row.width != chosen.width))
+
+
+def _known(
+    words: int, groups: int, container: int, usual_bits: Sequence[int], widths: frozenset[int]
+) -> tuple[Row, ...]:
+    """Every reading whose width occurs elsewhere in the model."""
+    return tuple(row for row in _readings(words, groups, container, usual_bits, _GROUPS) if row.width in widths)
 
 
 def _read_declared(

@@ -59,6 +59,7 @@ def unpack(
         scheme=scheme,
         bits=bits,
         is_known=all(weight.is_known for _, weight in pairs),
+        why_inexact=next((weight.why for _, weight in pairs if weight.is_known and not weight.is_exact), ""),
         dropped_bytes=dropped,
         notices=tuple(remarks(pairs, declared, repeated, is_refuted=is_refuted)),
     )

@@ -330,6 +330,94 @@ def test_a_true_configuration_is_used_where_a_width_is_new() -> None:
     assert not unpacked.notices
 
 
+def mlx_mixture(*, has_transposed_experts: bool, bits: int = 4, group: int = 64) -> list[StoredTensor]:
+    """One layer of hidden size 512 with fused experts of width 768, quantised by MLX along the last axis."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "embed_tokens": (4096, 512),
+        "lm_head": (4096, 512),
+        "layers.0.self_attn.q_proj": (1024, 512),
+        "layers.0.self_attn.k_proj": (256, 512),
+        "layers.0.self_attn.v_proj": (256, 512),
+        "layers.0.self_attn.o_proj": (512, 1024),
+        "layers.0.experts.gate_up_proj": (8, 512, 1536) if has_transposed_experts else (8, 1536, 512),
+        "layers.0.experts.down_proj": (8, 768, 512) if has_transposed_experts else (8, 512, 768),
+    }
+    stored = [tensor("layers.0.input_layernorm.weight", "BF16", 512), tensor("norm.weight", "BF16", 512)]
+    for name, (*rows, inputs) in shapes.items():
+        stored.append(tensor(f"{name}.weight", "U32", *rows, inputs * bits // 32))
+        stored += [tensor(f"{name}.{leaf}", "BF16", *rows, inputs // group) for leaf in ("scales", "biases")]
+    return stored
+
+
+MIXTURE = 2 * 4096 * 512 + (1024 + 256 + 256 + 1024) * 512 + 8 * (1536 + 768) * 512 + 2 * 512
+
+
+def test_declared_bits_of_transposed_experts_are_believed() -> None:
+    """Experts stored [E, in, out] have 1,536 columns, a width seen nowhere else, and half of it is one: 4 bits stay."""
+    config = {"hidden_size": 512, "intermediate_size": 768, "quantization": {"bits": 4, "group_size": 64}}
+    unpacked = run(*mlx_mixture(has_transposed_experts=True), config=config)
+
+    assert by_name(unpacked)["layers.*.experts.gate_up_proj.weight"].shape == (8, 512, 1536)
+    assert sum(each.total for each in unpacked.tensors) == MIXTURE
+    assert not unpacked.notices
+
+
+@pytest.mark.parametrize(("bits", "group"), [(4, 64), (8, 32), (8, 64), (4, 32), (3, 64), (6, 64)])
+@pytest.mark.parametrize("config", [None, {"hidden_size": 512, "intermediate_size": 768}])
+def test_norms_settle_undeclared_bits(bits: int, group: int, config: dict[str, Any] | None) -> None:
+    """Without a quantization key the inputs of most projections have the length of the norms: the total is right."""
+    unpacked = run(*mlx_mixture(has_transposed_experts=False, bits=bits, group=group), config=config)
+
+    assert sum(each.total for each in unpacked.tensors) == MIXTURE
+    assert config is None or all(each.is_exact for each in unpacked.tensors)
+
+
+@pytest.mark.parametrize(("bits", "group"), [(4, 64), (4, 32)])
+def test_undeclared_bits_of_transposed_experts_are_in_doubt(bits: int, group: int) -> None:
+    """Most rows decide for all; the tensors whose width they leave unknown are not exact, and others are named."""
+    config = {"hidden_size": 512, "intermediate_size": 768}
+    unpacked = run(*mlx_mixture(has_transposed_experts=True, bits=bits, group=group), config=config)
+
+    assert sum(each.total for each in unpacked.tensors) == MIXTURE
+    assert [each.name for each in unpacked.tensors if not each.is_exact] == ["layers.*.experts.gate_up_proj.weight"]
+    assert [notice.code for notice in unpacked.notices] == ["quantization.inexact"]
+    assert f"({bits}-bit group {group}; " in unpacked.notices[0].message
+    assert unpacked.why_inexact == "its bits are not declared and several fit its shape"
+
+
+def test_one_group_size_serves_undeclared_bits_of_several_widths() -> None:
+    """4-bit experts beside 8-bit attention, undeclared: one group size explains both, bits follow for each."""
+    experts = [each for each in mlx_mixture(has_transposed_experts=False) if "experts" in each.name]
+    others = [each for each in mlx_mixture(has_transposed_experts=False, bits=8) if "experts" not in each.name]
+    unpacked = run(*experts, *others, config={"hidden_size": 512, "intermediate_size": 768})
+
+    assert sum(each.total for each in unpacked.tensors) == MIXTURE
+    assert {each.storage for each in unpacked.tensors} == {"MLX 4-bit", "MLX 8-bit", "BF16"}
+    assert all(each.is_exact for each in unpacked.tensors)
+
+
+@pytest.mark.parametrize("name", ["gate_up_proj", "gate_up_proj.weight"])
+@pytest.mark.parametrize("rows", [(4, 128), (128,), (4, 128, 1)])
+def test_fused_experts_of_eight_bits_drop_their_row_statistics(name: str, rows: tuple[int, ...]) -> None:
+    """Experts in one tensor keep its shape; `SCB` and `weight_format` belong to it, in whichever layer they stand."""
+    state = f"experts.{name}".removesuffix(".weight")
+    stored = [tensor("norm.weight", "BF16", 64), tensor("layers.0.experts.gate_up_proj_bias", "BF16", 4, 128)]
+    for layer in range(2):
+        stored.append(tensor(f"layers.{layer}.experts.{name}", "I8", 4, 128, 64))
+        stored.append(tensor(f"layers.{layer}.{state}.SCB", "F32", *rows))
+        stored.append(tensor(f"layers.{layer}.{state}.weight_format", "U8"))
+    unpacked = run(*stored)
+
+    assert {group.name: (group.shape, group.count) for group in unpacked.tensors} == {
+        f"layers.*.experts.{name}": ((4, 128, 64), 2),
+        "layers.*.experts.gate_up_proj_bias": ((4, 128), 1),
+        "norm.weight": ((64,), 1),
+    }
+    assert unpacked.scheme == "bitsandbytes 8-bit"
+    assert unpacked.is_known
+    assert not unpacked.notices
+
+
 def test_a_declared_method_without_packed_weights_is_said() -> None:
     """A dequantised copy keeps its old configuration: the tensors count, and the reader is told."""
     unpacked = run(
