@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         _silence_stdout()
         code = 0
-    if arguments is None:
+    if arguments is None and "duckdb" not in sys.modules:  # which says at the end what it thinks was left lying
         gc.freeze()  # the process ends: nothing left is looked through again
     sys.exit(code)
 

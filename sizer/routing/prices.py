@@ -8,6 +8,7 @@ have is unknown, never 0; one that no vendor would ask is refused.
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib.util
 import json
 import os
@@ -147,6 +148,7 @@ def hand_price(text: str, *, name: str, as_of: datetime.date) -> Price:
     return Price(model="by hand", host="by hand", tiers=(tier,), source=name, as_of=as_of.isoformat())
 
 
+@functools.cache  # a list of 2,000 ids is asked once for each model of a log
 def price_key(reference: str) -> str:
     """What two ids of the same weights have in common.
 

@@ -57,7 +57,7 @@ def answer_for_log(
     if not request.hard_share and used is not None:
         request = replace(request, hard_share=repr(share))
     workload = replace(workload, hard_share=share)
-    cells = list(traffic.histogram)
+    cells = traffic.cells
     bought: dict[str, tuple[Price, float]] = {}
 
     def supply(side: str, price: Price, verbosity: float) -> Api:

@@ -13,9 +13,9 @@ import io
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from sizer.errors import UsageError
-from sizer.values import frozen
 
 __all__ = ["COLUMNS", "TIER_EDGES", "Cell", "Histogram", "bucket_of", "bucket_tokens", "read_histogram", "tier_of"]
 
@@ -38,9 +38,8 @@ _TIER_NUMBERS = {edge: number for number, edge in enumerate((0, *TIER_EDGES))}
 Key = tuple[str, int, int, int]
 
 
-@frozen
-class Cell:
-    """Requests of one model with about the same tokens."""
+class Cell(NamedTuple):
+    """Requests of one model with about the same tokens. A log has some ten thousand: made by position, as rows are."""
 
     model: str
     input_tier: int
@@ -105,8 +104,9 @@ class Histogram:
     def merge(self, other: Histogram) -> None:
         """Add another histogram to this one."""
         for model, cells in other._models.items():
+            own = self._models.setdefault(model, {})
             for number, values in cells.items():
-                self.add_cell(_key(model, number), values)
+                own[number] = [a + b for a, b in zip(own.get(number, (0, 0, 0, 0)), values, strict=True)]
 
     def __bool__(self) -> bool:
         """Whether anything was counted."""
@@ -114,13 +114,11 @@ class Histogram:
 
     def __iter__(self) -> Iterator[Cell]:
         """The cells, sorted: the same requests give the same order wherever they were counted."""
+        tiers = (0, *TIER_EDGES)
         for model in sorted(self._models):
-            for number, (requests, input_sum, output_sum, cached_sum) in sorted(self._models[model].items()):
-                _, tier, given, made = _key(model, number)
-                yield Cell(
-                    model=model, input_tier=tier, input_bucket=given, output_bucket=made, requests=requests,
-                    input_tokens=input_sum, output_tokens=output_sum, cached_tokens=cached_sum,
-                )  # fmt: skip
+            for number, sums in sorted(self._models[model].items()):
+                tier, given, made = number // (_WIDE * _WIDE), number // _WIDE % _WIDE, number % _WIDE
+                yield Cell(model, tiers[tier], given - _SHIFT, made - _SHIFT, *sums)
 
     def totals(self) -> tuple[int, int, int, int]:
         """Requests, input, output and cached tokens over all cells."""
@@ -135,13 +133,6 @@ class Histogram:
         writer.writerow(COLUMNS)
         writer.writerows([getattr(cell, name) for name in COLUMNS] for cell in self)
         return out.getvalue()
-
-
-def _key(model: str, number: int) -> Key:
-    """A cell's key from its packed number."""
-    rest, made = divmod(number, _WIDE)
-    tier, given = divmod(rest, _WIDE)
-    return model, (0, *TIER_EDGES)[tier], given - _SHIFT, made - _SHIFT
 
 
 def read_histogram(lines: Iterable[str], *, where: str) -> Histogram:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import csv
+import functools
 import gzip
 import io
 import itertools
@@ -24,7 +25,7 @@ from typing import IO, Any
 import msgspec
 
 from sizer.errors import NotFoundError, UsageError
-from sizer.routing.traffic.histogram import Histogram
+from sizer.routing.traffic.histogram import Cell, Histogram
 from sizer.routing.traffic.schemas import RowReader, Schema, detect_schema
 from sizer.routing.traffic.sessions import Sessions
 
@@ -63,6 +64,11 @@ class Traffic:
     reasoning_requests: int | None = None
     """Requests with reasoning tokens; None where the log does not record them."""
     has_sessions: bool = False
+
+    @functools.cached_property
+    def cells(self) -> list[Cell]:
+        """The histogram's cells, sorted; to be asked for when all is counted."""
+        return list(self.histogram)
 
     def extend(self, later: Traffic) -> None:
         """Add what was counted in a later part of the log."""

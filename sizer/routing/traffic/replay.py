@@ -6,8 +6,10 @@ Cost is linear in tokens within a price tier, so the histogram's sums give it to
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from sizer import units
 from sizer.errors import NotFoundError, UsageError
@@ -15,7 +17,7 @@ from sizer.routing.calibration.labels import Labels, choose_pair
 from sizer.routing.calibration.shares import wilson
 from sizer.routing.economics import Api
 from sizer.routing.prices import Price, quote
-from sizer.routing.traffic.histogram import TIER_EDGES, Cell, Histogram, bucket_tokens
+from sizer.routing.traffic.histogram import TIER_EDGES, Cell, bucket_tokens
 from sizer.routing.traffic.reader import Traffic
 from sizer.routing.traffic.report import (
     Evidence,
@@ -120,7 +122,7 @@ def price_logged(model: str, lists: Sequence[Price], workload: Workload) -> Pric
 def choose_models(traffic: Traffic, lists: Sequence[Price], workload: Workload) -> tuple[str, str]:
     """The cheapest and the dearest priced model of a log. Raises UsageError where it has no two."""
     requests: dict[str, int] = {}
-    for cell in traffic.histogram:
+    for cell in traffic.cells:
         requests[cell.model] = requests.get(cell.model, 0) + cell.requests
     priced = {model: price_logged(model, lists, workload) for model in requests}
     cost = {
@@ -164,7 +166,7 @@ def evidence_of(traffic: Traffic, labels: Labels | None, small: str, large: str)
         hard = sum(count for name, count in traffic.decisions.items() if name.strip().lower() in _HARD_DECISIONS)
         found.append(_told("decisions", "routing decisions in the log: tiers complex and reasoning", hard / decided))
     requests = dict.fromkeys((small, large), 0)
-    for cell in traffic.histogram:
+    for cell in traffic.cells:
         if cell.model in requests:
             requests[cell.model] += cell.requests
     if small and large and all(requests.values()) and not decided:
@@ -173,8 +175,8 @@ def evidence_of(traffic: Traffic, labels: Labels | None, small: str, large: str)
     total, given, _, _ = traffic.histogram.totals()
     if traffic.reasoning_requests is not None:
         found.append(_told("proxy", "requests with reasoning tokens", traffic.reasoning_requests / total))
-    median = _quantile(traffic.histogram, "input_bucket", 0.5)
-    long = sum(cell.requests for cell in traffic.histogram if bucket_tokens(cell.input_bucket) > _LONG * median)
+    median = _quantile(traffic.cells, "input_bucket", 0.5)
+    long = sum(cell.requests for cell in traffic.cells if bucket_tokens(cell.input_bucket) > _LONG * median)
     if given:
         found.append(_told("proxy", f"prompts over {_LONG:.0f} times the median length", long / total))
     return (replace(found[0], is_used=True), *found[1:]) if found else ()
@@ -199,7 +201,7 @@ def traffic_report(
     evidence: tuple[Evidence, ...],
 ) -> TrafficReport:
     """The log's part of the answer. `small` and `large` are (price, verbosity) of the two models."""
-    cells = list(traffic.histogram)
+    cells = traffic.cells
     requests, given, made, cached = traffic.histogram.totals()
     models, logged_usd = _logged(cells, lists, workload)
     to_month = workload.requests_per_month / requests
@@ -217,10 +219,10 @@ def traffic_report(
         input_tokens=given,
         output_tokens=made,
         cached_tokens=cached,
-        input_p50=_quantile(traffic.histogram, "input_bucket", 0.5),
-        input_p95=_quantile(traffic.histogram, "input_bucket", 0.95),
-        output_p50=_quantile(traffic.histogram, "output_bucket", 0.5),
-        output_p95=_quantile(traffic.histogram, "output_bucket", 0.95),
+        input_p50=_quantile(traffic.cells, "input_bucket", 0.5),
+        input_p95=_quantile(traffic.cells, "input_bucket", 0.95),
+        output_p50=_quantile(traffic.cells, "output_bucket", 0.5),
+        output_p95=_quantile(traffic.cells, "output_bucket", 0.95),
         models=models,
         usd_as_logged=logged_usd,
         all_small_usd=histogram_usd(cells, *small),
@@ -270,16 +272,13 @@ def _what_if(
     total = sum(cell.requests for cell in cells)
     cheap, dear = histogram_usd(cells, *small), histogram_usd(cells, *large)
     extra = [cell_usd(cell, *large) - cell_usd(cell, *small) for cell in ranked]
+    counted = list(accumulate((cell.requests for cell in ranked), initial=0))
+    added = list(accumulate(extra, initial=0.0))
     points = []
     for step in range(_SHARES + 1):
-        left = wanted = total * step / _SHARES
-        longest = cheap
-        for cell, more in zip(ranked, extra, strict=True):
-            part = min(1.0, left / cell.requests)
-            longest += part * more
-            left -= part * cell.requests
-            if left <= 0:
-                break
+        wanted = total * step / _SHARES
+        whole = min(bisect_right(counted, wanted) - 1, len(ranked) - 1)  # cells that are taken as a whole
+        longest = cheap + added[whole] + (wanted - counted[whole]) / ranked[whole].requests * extra[whole]
         share = wanted / total
         points.append(
             SharePrice(
@@ -334,10 +333,10 @@ def _switches(
     )
 
 
-def _quantile(histogram: Histogram, bucket: str, share: float) -> float:
+def _quantile(cells: Sequence[Cell], bucket: str, share: float) -> float:
     """The tokens below which `share` of the requests lie, to a quarter octave."""
     counts: dict[int, int] = {}
-    for cell in histogram:
+    for cell in cells:
         counts[getattr(cell, bucket)] = counts.get(getattr(cell, bucket), 0) + cell.requests
     wanted = share * sum(counts.values())
     seen = 0

@@ -8,6 +8,8 @@ import io
 import json
 import math
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,19 @@ def test_parquet_agrees(tmp_path: Path, title: str) -> None:
     parquet = str(tmp_path / "log.parquet")
     duckdb.sql(f"COPY (SELECT * FROM read_json('{path}')) TO '{parquet}' (FORMAT parquet)")
     assert cells(read_with_duckdb([parquet])) == cells(read_traffic([path]))
+
+
+def test_duckdb_leaves_nothing_on_the_terminal(tmp_path: Path) -> None:
+    """A whole run on Parquet says nothing on stderr, at its end neither."""
+    import duckdb
+
+    parquet = str(tmp_path / "log.parquet")
+    row = "'openai/gpt-5' AS model, 10 AS prompt_tokens, 5 AS completion_tokens, 0.1 AS spend, 'a' AS request_id"
+    duckdb.sql(f"COPY (SELECT {row}) TO '{parquet}' (FORMAT parquet)")
+    prices = ["--small-price", "0.05:0.1", "--large-price", "1.25:10"]
+    command = [sys.executable, "-m", "sizer", "route", "--log", parquet, *prices]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("form", [logs.litellm_spend, logs.langfuse, logs.vllm_sr])
