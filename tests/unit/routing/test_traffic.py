@@ -90,9 +90,9 @@ def test_duckdb_leaves_nothing_on_the_terminal(tmp_path: Path) -> None:
     """A whole run on Parquet says nothing on stderr, at its end neither."""
     import duckdb
 
+    path = written(tmp_path, logs.lines(logs.litellm_spend))
     parquet = str(tmp_path / "log.parquet")
-    row = "'openai/gpt-5' AS model, 10 AS prompt_tokens, 5 AS completion_tokens, 0.1 AS spend, 'a' AS request_id"
-    duckdb.sql(f"COPY (SELECT {row}) TO '{parquet}' (FORMAT parquet)")
+    duckdb.sql(f"COPY (SELECT * FROM read_json('{path}')) TO '{parquet}' (FORMAT parquet)")
     prices = ["--small-price", "0.05:0.1", "--large-price", "1.25:10"]
     command = [sys.executable, "-m", "sizer", "route", "--log", parquet, *prices]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
