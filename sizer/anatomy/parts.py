@@ -13,7 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sizer.anatomy.settings import Settings
+from sizer.anatomy.unnamed_parts import find_prediction_layers, tower_widths
 from sizer.anatomy.vocabulary import vocabulary
+from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
 from sizer.values import frozen
 
@@ -113,6 +115,7 @@ def place_beside(tensors: Iterable[LogicalTensor], settings: Settings) -> list[P
     table = find_token_table((group for c, group in placed if c == ""), settings.vocabulary_size)
     if table is None:  # no text: a tower on its own is the model
         return [("" if component in TOWERS else component, group) for component, group in placed]
+    placed = list(_place_predictions(placed, table.shape[-1] if table.shape else 0, settings))
     is_multimodal = settings.has_towers or any(component in TOWERS for component, _ in placed)
     return list(_place_by_root(placed, _text_root(table), settings)) if is_multimodal else placed
 
@@ -135,6 +138,23 @@ def _place_by_words(groups: Sequence[LogicalTensor], settings: Settings) -> Iter
             yield component, group
 
 
+def _place_predictions(placed: Sequence[Placed], width: int, settings: Settings) -> Iterable[Placed]:
+    """Groups of the text that are prediction layers by their shapes, split off."""
+    found = find_prediction_layers((group for component, group in placed if component == ""), width)
+    _say_unnamed("prediction layers", [stack if n is None else f"{stack}.{n}" for stack, n in found], settings)
+    for component, group in placed:
+        stack = group.name.partition(".*")[0]
+        own = tuple(i for i in group.indices if "*" in group.name and (stack, i[0]) in found)
+        if any(number is None and group.name.startswith(f"{module}.") for module, number in found):
+            own = group.indices
+        if component == "" and own:
+            yield "mtp", replace(group, indices=own)
+            rest = tuple(index for index in group.indices if index not in set(own))
+            yield from [("", replace(group, indices=rest))] if rest else []
+        else:
+            yield component, group
+
+
 def _text_root(table: LogicalTensor) -> _TextRoot:
     """Where the text stack is: beside its token table."""
     module = module_of(table.name)[:-1]
@@ -149,13 +169,43 @@ def _place_by_root(placed: Sequence[Placed], root: _TextRoot, settings: Settings
     """In a multimodal model: what is stored outside the text's place, and stacks of another width inside it."""
     foreign = set() if True in settings.flags("is_encoder_decoder") else _foreign_stacks(placed, root)
     stacks = {_child(group, ()) for component, group in placed if component == "" and _is_layer(group)}
+    bridges = _bridges(placed, root, settings)
     for component, group in placed:
         segments = group.name.split(".")
         if component == "" and root.holds(segments):
-            component = "other_encoders" if _child(group, root.segments) in foreign else ""
+            child = _child(group, root.segments)
+            component = "projector" if child in bridges else "other_encoders" if child in foreign else ""
         elif component == "" and not _is_head(group, root):
             component = "other_encoders" if _child(group, ()) in stacks else "projector"
         yield component, group
+
+
+def _bridges(placed: Sequence[Placed], root: _TextRoot, settings: Settings) -> set[str]:
+    """Modules beside the text's layers that read what a tower gives (one, two or four side by side) and nothing of
+    the text's width but their own.
+    """
+    words, width = vocabulary(), root.shape[-1]
+    towers = tower_widths(group for component, group in placed if component in TOWERS)
+    given = {many * size for size in towers for many in (1, 2, 4)} - {width}
+    bridges, others = set[str](), set[str]()
+    for component, group in placed:
+        module, shape = module_of(group.name), group.shape or ()
+        if component != "" or len(shape) < 2 or not root.holds(module):
+            continue
+        is_told = words.dense_ffn.any(module) or words.mixer.any(module) or words.input_embedding.any(module)
+        is_bridge = shape[0] in given | {width} and shape[-1] in given and len(shape) == 2 and not is_told
+        reads_text = shape[-1] == width != shape[0]
+        (bridges if is_bridge else others if reads_text else set()).add(_child(group, root.segments))
+    found = bridges - others
+    _say_unnamed("projectors", [".".join([*root.segments, child]) for child in found], settings)
+    return found
+
+
+def _say_unnamed(what: str, modules: Iterable[str], settings: Settings) -> None:
+    """Leave a warning that shapes alone say what these modules are."""
+    if shown := ", ".join(f"`{module}`" for module in sorted(modules)):
+        message = f"no word says so, but shapes do: {shown} are counted as {what}, which text does not use"
+        settings.notices.append(Notice(code="parts.unnamed", message=message))
 
 
 def _is_head(group: LogicalTensor, root: _TextRoot) -> bool:

@@ -43,7 +43,7 @@ class Settings:
     """The fields of one config.json that describe the text model.
 
     Lookups go through the language model's own config first, then the root. `notices` collects the values
-    that had to be ignored.
+    that had to be ignored, and what was read otherwise.
     """
 
     def __init__(self, config: dict[str, Any] | None) -> None:

@@ -171,8 +171,11 @@ def _runs(indices: Iterable[tuple[int, ...]]) -> frozenset[int]:
     return runs if is_whole else frozenset()
 
 
-def _fused(stack: str, members: Iterable[LogicalTensor]) -> Iterable[_Bank]:
-    """Tensors of three dimensions of a layer that have the first in common, by the part of the layer."""
+def _fused(stack: str, members: Sequence[LogicalTensor]) -> Iterable[_Bank]:
+    """Tensors of three dimensions of a layer that have the first in common, by the part of the layer.
+
+    Where all tensors of a layer have it, it is several layers in one.
+    """
     depth = stack.count(".") + 1
     found: dict[tuple[str, int], list[tuple[str, tuple[int, ...]]]] = defaultdict(list)
     for group in members:
@@ -182,7 +185,12 @@ def _fused(stack: str, members: Iterable[LogicalTensor]) -> Iterable[_Bank]:
             found[part, shape[0]].append((".".join(module), shape[1:]))
     for (_, count), tensors in found.items():
         names = dict(tensors)
-        if 1 < len(names) <= _MOST_MATRICES and all(min(shape) >= _NARROWEST for _, shape in tensors):
+        is_stacked = all((group.shape or ())[:1] == (count,) for group in members)
+        if (
+            not is_stacked
+            and 1 < len(names) <= _MOST_MATRICES
+            and all(min(shape) >= _NARROWEST for _, shape in tensors)
+        ):
             words = {segment for name in names for segment in name.split(".")[depth:]}
             above = {segment for name in names for segment in name.split(".")[depth:-1]}
             shapes = tuple(shape for _, shape in tensors)
@@ -192,7 +200,7 @@ def _fused(stack: str, members: Iterable[LogicalTensor]) -> Iterable[_Bank]:
 def _selectors_of(bank: _Bank, members: Iterable[LogicalTensor], width: int | None) -> set[str]:
     """Modules that choose between the parts of this bank; empty where some layer's parts have none."""
     found: dict[int, set[str]] = defaultdict(set)
-    narrow = [] if _mixes(bank.words) or not _is_feed_forward(bank) else list(_narrow(members, bank.numbers))
+    narrow = [] if _mixes(bank.words) or not _is_feed_forward(bank) else list(_narrow(members, bank.numbers, width))
     read = {size for shape in bank.matrices for size in shape or ()} | {width}
     read |= {small for _, small, large in narrow if large == width}  # a router of two steps
     for module, count, large in narrow:
@@ -213,14 +221,17 @@ def _is_feed_forward(bank: _Bank) -> bool:
     return not shapes
 
 
-def _narrow(members: Iterable[LogicalTensor], numbers: int) -> Iterable[tuple[str, int, int]]:
+def _narrow(members: Iterable[LogicalTensor], numbers: int, width: int | None) -> Iterable[tuple[str, int, int]]:
     """Matrices of a layer, not of a list in it, that may be selectors: module, smaller and larger dimension."""
     words = vocabulary()
     for group in members:
-        module, shape = module_of(group.name), group.shape or ()
-        if len(shape) != 2 or not 1 < min(shape) < max(shape) or group.name.count("*") > numbers:
+        module, shape = module_of(group.name), group.shape
+        if shape is None and width and group.parameters % width == 0:  # a packing that keeps no shape
+            shape = (group.parameters // width, width)
+        if shape is None or len(shape) != 2 or not 1 < min(shape) < max(shape):
             continue
-        if not (words.norm.any(module[-2:]) or words.shared_experts.any(module) or _mixes(module)):
+        is_single = len({index[:numbers] for index in group.indices}) == group.count
+        if is_single and not (words.norm.any(module[-2:]) or words.shared_experts.any(module) or _mixes(module)):
             yield ".".join(module), min(shape), max(shape)
 
 
@@ -263,7 +274,7 @@ def _flattened(stack: str, members: Sequence[LogicalTensor], width: int) -> tupl
         is_wide = len(shape) == 2 and width in shape and max(shape) > _DENSE_RATIO * width
         if is_wide and len(module) > depth + 1 and not _mixes(module):
             parts[module[depth]].append((".".join(module), shape))
-    for module_name, count, wide in _narrow(members, stack.count("*")):
+    for module_name, count, wide in _narrow(members, stack.count("*"), width):
         flat = parts.get(module_name.split(".")[depth], []) if module_name.count(".") > depth else []
         is_divided = all(max(shape) % count == 0 and max(shape) // count >= _NARROWEST for _, shape in flat)
         if wide == width and 4 * count <= width and 1 < len(flat) <= _MOST_MATRICES and is_divided:

@@ -2,7 +2,8 @@
 
 `unnamed_mixtures.jsonl` holds one checkpoint a line, with invented names (numbers as ranges) and its counts. Names,
 roles and counts were written down before the rules that find them; `dense-` marks the decoys: heads, layers within
-layers, kernels, codebooks, block-diagonal maps, stacked layers and the like.
+layers, kernels, codebooks, block-diagonal maps, stacked layers and the like. In those of `beside-` an extra
+prediction layer or a projector has such a name.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from tests.unit.anatomy.names import tensors
 ROWS: list[dict[str, Any]] = [
     json.loads(line) for line in Path(__file__).with_name("unnamed_mixtures.jsonl").read_text("utf-8").splitlines()
 ]
-MIXTURES = [row for row in ROWS if row["experts"]]
-DECOYS = [row for row in ROWS if not row["experts"]]
+MIXTURES = [row for row in ROWS if row["experts"] and not row["id"].startswith("beside-")]
+DECOYS = [row for row in ROWS if row["id"].startswith("dense-")]
+BESIDE = [row for row in ROWS if row["id"].startswith("beside-")]
 
 
 def count(row: dict[str, Any], config: dict[str, Any] | None = None) -> Anatomy:
@@ -48,11 +50,22 @@ def test_a_mixture_is_seen_without_a_word_for_it(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", DECOYS, ids=[row["id"] for row in DECOYS])
 def test_a_dense_model_is_not_taken_for_a_mixture(row: dict[str, Any]) -> None:
-    """All parameters of a dense model are active, whatever lists and third dimensions it has."""
+    """All parameters of a dense model are active, whatever lists, third dimensions and joins it has."""
     anatomy = count(row)
 
     assert (anatomy.total, anatomy.active) == (row["total"], row["active"])
     assert codes(anatomy) == set()
+
+
+@pytest.mark.parametrize("row", BESIDE, ids=[row["id"] for row in BESIDE])
+def test_what_stands_beside_the_text_is_seen_without_a_word_for_it(row: dict[str, Any]) -> None:
+    """Prediction layers and projectors are not active under any name, and a text's own projection is."""
+    anatomy = count(row)
+
+    assert (anatomy.total, anatomy.active) == (row["total"], row["active"])
+    assert (anatomy.experts.routed_experts, anatomy.experts.moe_layers) == (row["experts"], row["moe_layers"])
+    assert sum(part.total_parameters for part in anatomy.components) == anatomy.total
+    assert ("parts.unnamed" in codes(anatomy)) == (row["id"] != "beside-text-projection")
 
 
 def test_two_keys_that_disagree_are_both_named() -> None:
