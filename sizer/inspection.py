@@ -144,7 +144,7 @@ def inspect_checkpoint(
     counts = _counts(checkpoint, parts)
     stored = sum(tensor.size_bytes for p in parts for header in p.part.headers for tensor in header.tensors)
     unread = [entry for part in checkpoint.parts for entry in part.unread]
-    is_whole = bool(parts) and checkpoint.reading.complete
+    is_whole = bool(parts) and checkpoint.has_all_weights
     is_sized = bool(unread) and all(entry.size_bytes for entry in unread)
     sizes = sum(entry.size_bytes or 0 for entry in unread)
     weights_bytes = stored if is_whole else stored + sizes if is_sized else None
@@ -196,7 +196,7 @@ def _sizing(
         why = "an adapter runs with its base model"
     elif len(parts) > 1 or _is_diffusion(checkpoint):
         why = "a pipeline of several models keeps no cache of text"
-    elif not checkpoint.reading.complete and parts:
+    elif not checkpoint.has_all_weights and parts:
         why = "not every file could be read"
     else:
         config = next((part.config for part in checkpoint.parts if part.config), None)
@@ -226,7 +226,7 @@ def _counts(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> _Counts:
     if unknown is not None:
         why = f"the packing is not known; the files hold {format_integer(_stored_elements(parts))} stored elements"
         return _Counts(total=None, total_basis="unknown", total_reason=why, active_reason=why)
-    if not checkpoint.reading.complete:
+    if not checkpoint.has_all_weights:
         why = f"not every file could be read; what was read holds {format_integer(total)} parameters"
         return _Counts(total=None, total_basis="unknown", total_reason=why, active_reason=why)
     is_exact = all(tensor.is_exact for p in parts for tensor in p.unpacked.tensors)

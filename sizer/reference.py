@@ -201,8 +201,6 @@ def _kind_of(text: str, path: Path) -> Kind:
             first = stream.read(4)
     except OSError as error:
         raise _refuse(text, f"it cannot be read ({error.strerror})") from error
-    if not first:
-        raise _refuse(text, "the file is empty")
     if first == b"GGUF":
         return "gguf"
     if first[:2] == b"\x1f\x8b":
@@ -210,6 +208,8 @@ def _kind_of(text: str, path: Path) -> Kind:
     for suffix, kind in _SUFFIXES:
         if path.name.lower().endswith(suffix):
             return kind
+    if not first:
+        raise _refuse(text, "the file is empty")
     raise _refuse(text, "the file is none of: .safetensors, .gguf, an index (.index.json), a saved header bundle")
 
 

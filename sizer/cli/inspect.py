@@ -139,7 +139,7 @@ def _incomplete(report: Inspection) -> SizerError | None:
     what = said.get("reading.incomplete") or said.get("reading.document")
     if report.reading.complete and what is None:
         return None
-    what = what or "not every file could be read"
+    what = what or said.get("index.unusable") or "not every file could be read"
     if report.reading.complete or report.reading.retryable:
         return UnavailableError(what, code="reading.unavailable", hint="try again")
     hint = "the warnings say which file breaks which rule: tell its author, or try another revision"

@@ -18,7 +18,7 @@ from sizer.headers.interface import Header
 from sizer.notices import Notice
 from sizer.reference import Reference, check_path
 from sizer.sources import layout
-from sizer.sources.documents import parse_document, parse_metadata
+from sizer.sources.documents import parse_document
 from sizer.sources.interface import MAX_SHARDS, Checkpoint, FileEntry, Listing, Part, Progress, Source
 from sizer.sources.layout import WeightSet
 from sizer.units import format_bytes, format_count, plural
@@ -31,8 +31,6 @@ _QUANTIZATION_DOCUMENTS = (
     "quant_config.json",
     "quantization_config.json",
 )
-LARGE_INDEX_BYTES = 2_000_000
-"""An index of about 20,000 tensors."""
 _NAMES_SHOWN = 3
 
 
@@ -218,22 +216,9 @@ class _Loader:
         """Ask for what is certain to be needed, so that it comes while other things are read."""
         weights = draft.weights
         adapter = _join(weights.folder, "adapter_config.json") if weights.is_adapter else None
-        index = weights.index
-        beginnings = [index] if index and self._needs_beginning(draft) else []
-        documents = [path for path in (draft.config_path, index, adapter) if path and path not in beginnings]
+        documents = [path for path in (draft.config_path, weights.index, adapter) if path]
         known = weights.files if weights.is_read and weights.is_complete else ()
-        self._source.prefetch(documents, known, beginnings)
-
-    def _needs_beginning(self, draft: _Draft) -> bool:
-        """Whether of the index its metadata are enough.
-
-        So it is where it is large and cannot change what is read: the names of the shards are complete, and
-        no other file beside them could belong to the model.
-        """
-        weights = draft.weights
-        size = self._paths[weights.index].size_bytes if weights.index else None
-        rivals = [other for other in self._sets if other.folder == weights.folder and other.suffix == weights.suffix]
-        return size is not None and size > LARGE_INDEX_BYTES and weights.is_complete and len(rivals) == 1
+        self._source.prefetch(documents, known)
 
     def _read_documents(self, draft: _Draft) -> None:
         weights = draft.weights
@@ -257,16 +242,9 @@ class _Loader:
     def _apply_index(self, draft: _Draft, path: str) -> None:
         """Add what the index names, if the repository has it. Without a usable index, file names decide."""
         try:
-            index = None if self._apply_beginning(draft, path) else self._index(path)
+            index = self._index(path)
         except (InvalidDataError, NotFoundError, UnavailableError) as error:
-            if not draft.files or not draft.weights.is_complete:
-                raise
-            if isinstance(error, UnavailableError):
-                self._notice("reading.document", f"`{path}` was not read: {_first_words(error)}.")
-            else:
-                self._notice("index.unusable", f"`{path}` was ignored: {error.because or error.what}.")
-            return
-        if index is None:
+            self._without_index(draft, path, error)
             return
         draft.weight_map = index["weight_map"]
         if isinstance(metadata := index.get("metadata"), dict):
@@ -306,16 +284,20 @@ class _Loader:
         if extra:
             self._notice("index.unnamed_shard", f"`{path}` does not name {_quoted(extra)}; counted from the headers.")
 
-    def _apply_beginning(self, draft: _Draft, path: str) -> bool:
-        """Take the metadata of a large index from its beginning; False where all of it is needed, or there."""
-        if not self._needs_beginning(draft):
-            return False
-        beginning = self._source.read_beginning(path) or b""
-        metadata = parse_metadata(beginning) if len(beginning) < LARGE_INDEX_BYTES else None
-        if metadata is None:
-            return False
-        draft.documents[path.rpartition("/")[2]] = metadata
-        return True
+    def _without_index(self, draft: _Draft, path: str, error: SizerError) -> None:
+        """File names decide. An index of shards that is broken stops loaders, so the model is marked as not whole."""
+        weights = draft.weights
+        if not draft.files or (isinstance(error, UnavailableError) and not weights.is_complete):
+            raise error
+        if isinstance(error, UnavailableError):
+            self._notice("reading.document", f"`{path}` was not read: {_first_words(error)}.")
+            return
+        self._notice("index.unusable", f"`{path}` was ignored: {error.because or error.what}.")
+        if not weights.is_complete:
+            self._notice("shards.missing", f"The numbers of `{weights.name}` have gaps: shards are missing.")
+            self._lacks(draft, weights.missing)
+        elif "-of-" in weights.files[0].path:
+            self._is_whole = self._is_retryable = False
 
     def _lacks(self, draft: _Draft, paths: Iterable[str]) -> None:
         """Files that belong to the model and are nowhere: no further try will find them."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import msgspec
 
 from sizer.errors import InvalidDataError
 
-__all__ = ["MAX_DEPTH", "parse_document", "parse_metadata"]
+__all__ = ["MAX_DEPTH", "parse_document"]
 
 MAX_DEPTH = 64
 """Levels of a JSON document."""
-_METADATA = re.compile(r'\s*\{\s*"metadata"\s*:\s*')
 _DECODER = msgspec.json.Decoder()
 
 
@@ -29,19 +27,6 @@ def parse_document(raw: bytes, path: str) -> Any:
     if _is_deeper(value, MAX_DEPTH):
         raise _no_json(path, f"it is nested deeper than {MAX_DEPTH} levels")
     return value
-
-
-def parse_metadata(beginning: bytes) -> dict[str, Any] | None:
-    """The `metadata` object of an index of which the beginning is there; None where it does not stand in front."""
-    text = beginning.decode("utf-8", "ignore")
-    match = _METADATA.match(text)
-    if match is None:
-        return None
-    try:
-        value, _ = json.JSONDecoder(parse_constant=_constant, parse_int=_integer).raw_decode(text, match.end())
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) and not _is_deeper(value, MAX_DEPTH) else None
 
 
 def _parse(raw: bytes) -> Any:

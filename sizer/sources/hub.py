@@ -26,7 +26,7 @@ from sizer.headers.interface import Header
 from sizer.headers.safetensors import MAX_HEADER_BYTES, header_length, parse_header
 from sizer.sources.answers import Subject, looks_like_a_page, page_error, status_error
 from sizer.sources.crew import Crew, Job
-from sizer.sources.interface import BEGINNING_BYTES, FileEntry, Listing, Progress, Reading, Source
+from sizer.sources.interface import FileEntry, Listing, Progress, Reading, Source
 from sizer.sources.listing import read_listing, read_revision_names
 from sizer.sources.ranges import FIRST_BYTES, RangeReader
 from sizer.sources.transfer import Transfer, inflate
@@ -153,7 +153,6 @@ class HubSource(Source):
         self._attempts = attempts
         self._backoff_seconds = backoff_seconds
         self._documents: dict[str, Job[bytes]] = {}
-        self._beginnings: dict[str, Job[bytes]] = {}
         self._headers: dict[str, Job[Callable[[], Header]]] = {}
         self._document_address: str | None = None
         self._lock = threading.Lock()
@@ -204,7 +203,7 @@ class HubSource(Source):
             error.because = f"its branches and tags are {shown}{more}"
             error.details["revisions"] = names
 
-    def prefetch(self, documents: Sequence[str], files: Sequence[FileEntry], beginnings: Sequence[str] = ()) -> None:
+    def prefetch(self, documents: Sequence[str], files: Sequence[FileEntry]) -> None:
         """Start reading; the results are kept for the calls that ask for them."""
         asking = self._asking
         if not documents and not files and not asking.is_done:
@@ -212,8 +211,6 @@ class HubSource(Source):
         first_bytes = self._first_bytes(files)
         for path in documents:
             self._start_document(path)
-        for path in beginnings:
-            self._start_beginning(path)
         for file in files:
             self._start_header(file, first_bytes)
 
@@ -225,14 +222,6 @@ class HubSource(Source):
         done = self._wait([job])[0]
         if isinstance(done.error, NotFoundError) and done.error.code == "hub.entry":
             return None
-        if done.error is not None:
-            raise done.error
-        return done.result
-
-    def read_beginning(self, path: str) -> bytes | None:
-        """The first bytes of a text file."""
-        job = self._start_beginning(path)
-        done = self._wait([job])[0]
         if done.error is not None:
             raise done.error
         return done.result
@@ -271,19 +260,6 @@ class HubSource(Source):
         if path not in self._documents:
             self._documents[path] = _crew().start(lambda: self._read_document(path))
         return self._documents[path]
-
-    def _start_beginning(self, path: str) -> Job[bytes]:
-        if path not in self._beginnings:
-            self._beginnings[path] = _crew().start(lambda: self._read_beginning(path))
-        return self._beginnings[path]
-
-    def _read_beginning(self, path: str) -> bytes:
-        reader = RangeReader(self._transfer, self._file_url(path), self._subject(path), file_bytes=self._sizes[path])
-        try:
-            raw = reader.read(lambda *_: BEGINNING_BYTES, deadline=self._deadline(), first_bytes=BEGINNING_BYTES)
-        except InvalidDataError:  # it came compressed, or by ranges of the server's own
-            return self._read_document(path)
-        return bytes(raw)
 
     def _read_document(self, path: str) -> bytes:
         subject = self._subject(path)

@@ -16,7 +16,6 @@ from sizer.notices import Notice
 from sizer.values import frozen
 
 __all__ = [
-    "BEGINNING_BYTES",
     "MAX_SHARDS",
     "Checkpoint",
     "FileEntry",
@@ -28,8 +27,6 @@ __all__ = [
     "Source",
 ]
 
-BEGINNING_BYTES = 16_384
-"""Of a large index: `metadata` stands in front of the names."""
 MAX_SHARDS = 2_000
 """Weight files that one model may have; the largest have about 200."""
 
@@ -84,7 +81,7 @@ class Reading:
     files: int = 0
     """Weight files whose headers were read."""
     complete: bool = True
-    """Whether every header that had to be read was read."""
+    """Whether every header that had to be read was read, and the index that names them."""
     retryable: bool = False
     """Whether trying again may read what is missing: no file of it is broken or absent."""
     verified_by: str | None = None
@@ -127,6 +124,13 @@ class Checkpoint:
     reading: Reading = Reading()
     notices: tuple[Notice, ...] = ()
 
+    @property
+    def has_all_weights(self) -> bool:
+        """Whether no weights are missing: everything was read, or everything but a broken index of numbered shards."""
+        codes = {notice.code for notice in self.notices}
+        is_index_alone = "index.unusable" in codes and "gguf.split_count" not in codes
+        return self.reading.complete or (is_index_alone and not any(part.unread for part in self.parts))
+
 
 class Source(ABC):
     """A place that holds files. Counts what it costs to read them."""
@@ -135,9 +139,7 @@ class Source(ABC):
     def listing(self) -> Listing:
         """All files, at one commit. Raises NotFoundError, UnavailableError or InvalidDataError."""
 
-    def prefetch(  # noqa: B027
-        self, documents: Sequence[str], files: Sequence[FileEntry], beginnings: Sequence[str] = ()
-    ) -> None:
+    def prefetch(self, documents: Sequence[str], files: Sequence[FileEntry]) -> None:  # noqa: B027
         """A hint that these will be asked for, and with neither that the listing will.
 
         A source that waits for a network starts reading them.
@@ -146,10 +148,6 @@ class Source(ABC):
     @abstractmethod
     def read_document(self, path: str) -> bytes | None:
         """A small text file of the listing, whole (capped); None if it is not there."""
-
-    def read_beginning(self, path: str) -> bytes | None:
-        """At least the first `BEGINNING_BYTES` of a text file; a source that need not wait gives it whole."""
-        return self.read_document(path)
 
     @abstractmethod
     def read_headers(self, files: Sequence[FileEntry], progress: Progress | None = None) -> list[Header | Exception]:

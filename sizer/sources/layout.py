@@ -31,6 +31,7 @@ _NOT_WEIGHTS = re.compile(
     re.IGNORECASE,
 )
 _MAIN_STEMS = ("model", "pytorch_model", "diffusion_pytorch_model", "tf_model", "flax_model")
+_SHARD_STEMS = (*_MAIN_STEMS, "consolidated")
 _ADAPTER_STEMS = ("adapter_model", "adapters", "pytorch_lora_weights")
 _VARIANTS = r"fp16|fp32|bf16|fp8|int8|int4|ema|non_ema|8bit|4bit"
 _OF = re.compile(
@@ -67,6 +68,8 @@ class WeightSet:
     """Path of the index that belongs to it."""
     is_complete: bool = True
     """Whether the file names say that no shard is missing."""
+    gaps: tuple[str, ...] = ()
+    """Paths of the shards that are missing of files that are only numbered (`consolidated.00`)."""
 
     @property
     def is_read(self) -> bool:
@@ -76,6 +79,8 @@ class WeightSet:
     @property
     def missing(self) -> tuple[str, ...]:
         """Paths of the shards that the numbers of the others call for and that are not there."""
+        if self.gaps:
+            return self.gaps
         found = {int(match[1]): file for file in self.files if (match := _SHARD.search(file.path))}
         count = max((int(match[2]) for file in self.files if (match := _SHARD.search(file.path))), default=0)
         first = min(found, default=1)
@@ -258,7 +263,11 @@ def _is_complete(of: str, numbers: Sequence[int]) -> bool:
 
 
 def _join_numbered(sets: Sequence[WeightSet]) -> list[WeightSet]:
-    """Shards that are only numbered (`consolidated.00`, `layer_7`): joined where no number is missing."""
+    """Shards that are only numbered (`consolidated.00`, `layer_7`): joined where no number is missing.
+
+    Where the name is one that only the shards of a model have (`consolidated.00`, `consolidated.02`), a gap is a
+    missing shard; elsewhere files with gaps are files of their own (`step_100`, `step_200`).
+    """
     out: list[WeightSet] = []
     numbered: dict[tuple[str, str, str, str], list[tuple[int, WeightSet]]] = defaultdict(list)
     for candidate in sets:
@@ -271,12 +280,31 @@ def _join_numbered(sets: Sequence[WeightSet]) -> list[WeightSet]:
     for (folder, suffix, before, after), members in numbered.items():
         members.sort(key=lambda member: member[0])
         found = [number for number, _ in members]
-        if len(found) > 1 and found[0] in (0, 1) and found == list(range(found[0], found[0] + len(found))):
-            files = tuple(member.files[0] for _, member in members)
-            out.append(WeightSet(folder=folder, stem=before.rstrip("-_.") + after, suffix=suffix, files=files))
+        files = tuple(member.files[0] for _, member in members)
+        stem = before.rstrip("-_.") + after
+        lowest = 0 if stem == "consolidated" else min(found[0], 1)
+        gaps = _gaps(found, files, lowest) if stem in _SHARD_STEMS and before != stem else ()
+        if gaps or (len(found) > 1 and found[0] in (0, 1) and found == list(range(found[0], found[0] + len(found)))):
+            is_complete = not gaps
+            out.append(
+                WeightSet(folder=folder, stem=stem, suffix=suffix, files=files, is_complete=is_complete, gaps=gaps)
+            )
         else:
             out += [member for _, member in members]
     return out
+
+
+def _gaps(found: Sequence[int], files: Sequence[FileEntry], lowest: int) -> tuple[str, ...]:
+    """Paths of the numbers that are missing from the lowest to the last; none where names are not padded alike."""
+    first = files[0].path
+    start = first.rfind(str(found[0]))
+    before, after = first[:start].rstrip("0"), first[start + len(str(found[0])) :]
+    width = len(first) - len(before) - len(after)
+    names = {number: f"{before}{number:0{width}}{after}" for number in range(lowest, min(found[-1], _MOST_SHARDS) + 1)}
+    there = {file.path for file in files}
+    if width < 2 or len(there & {*names.values()}) < len(files):
+        return ()
+    return tuple(name for name in names.values() if name not in there)
 
 
 def _rank(candidate: WeightSet) -> tuple[bool, int, bool, bool, bool, int, str]:

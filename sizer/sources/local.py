@@ -98,8 +98,6 @@ class LocalSource(Source):
         handle = _open(path)
         try:
             size = os.fstat(handle).st_size
-            if size == 0:
-                raise _refuse(path, "it is empty (0 bytes)")
             if name.endswith(".gguf"):
                 return self._read_gguf(handle, name, size)
             return self._read_safetensors(handle, name, size)

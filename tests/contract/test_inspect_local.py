@@ -87,7 +87,7 @@ BAD: dict[str, tuple[bytes, str, int]] = {
     "not JSON": (safetensors("{]", 0), "header.json", 5),
     "a page": (b"<!DOCTYPE html><html><body>404</body></html>", "header.too_large", 5),
     "a Git LFS pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "header.too_large", 5),
-    "empty": (b"", "usage.reference", 2),
+    "empty": (b"", "header.too_short", 5),
 }
 
 

@@ -1,4 +1,6 @@
 import importlib
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -30,6 +32,33 @@ def test_json_failure_is_one_document(sizer):
     outcome = sizer("schema", "nonsense", "--json")
     assert outcome.json["ok"] is False
     assert outcome.json["error"]["exit_code"] == outcome.code == 2
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+wanted = sys.argv[1]
+sys.argv[1:] = ["schema", "inspect"]
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == wanted:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+import runpy
+runpy.run_module("sizer", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("module", ["sizer.cli.app", "typer", "sizer.cli.schema"])
+def test_an_interrupt_during_imports_leaves_no_traceback(module):
+    """Ctrl-C while the command line is being loaded ends with 130; so does one while a command is, which says so."""
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, module]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert done.stdout == ""
+    assert done.stderr.strip() == ("Aborted." if module == "sizer.cli.schema" else "")
 
 
 @pytest.mark.parametrize(

@@ -129,12 +129,12 @@ def test_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_special_files(tmp_path: Path) -> None:
     """A pipe, an empty file, a loop of links and an unknown file are refused by what they are."""
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "empty.safetensors").touch()
+    (tmp_path / "empty.bin").touch()
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "notes.txt").write_text("hello")
     for name, why in {
         "pipe": "a pipe",
-        "empty.safetensors": "empty",
+        "empty.bin": "empty",
         "loop": "cannot be opened",
         "notes.txt": "none of",
     }.items():

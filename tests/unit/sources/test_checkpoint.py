@@ -182,14 +182,56 @@ def test_index_that_names_nothing_here(name: str) -> None:
 
 @pytest.mark.parametrize("content", [[], None, {}, {"weight_map": {}}, {"weight_map": {"a": 1}}, b"{", b"\xff"])
 def test_unusable_index(content: Any) -> None:
-    """An index that is none is an error where it alone could say which files are the model, else a notice."""
+    """A broken index beside shards leaves them counted and the reading incomplete; without files it is an error."""
     raw = content if isinstance(content, bytes) else json.dumps(content).encode()
     with pytest.raises(InvalidDataError) as error:
-        load({INDEX: raw, "config.json": CONFIG, ONE: "a"})
+        load({INDEX: raw, "config.json": CONFIG})
     assert error.value.code in ("index.form", "document.form")
-    checkpoint = load({INDEX: raw, ONE: "a", TWO: "b"})
-    assert names(checkpoint) == [["a", "b"]]
-    assert codes(checkpoint) == ["index.unusable"]
+
+    numbered = load({INDEX: raw, ONE: "a", TWO: "b"})
+    assert names(numbered) == [["a", "b"]]
+    assert codes(numbered) == ["index.unusable"]
+    assert (numbered.reading.complete, numbered.reading.retryable, numbered.has_all_weights) == (False, False, True)
+
+    gap = load({INDEX: raw, "config.json": CONFIG, ONE: "a"})
+    assert names(gap) == [["a"]]
+    assert codes(gap) == ["index.unusable", "shards.missing"]
+    assert (gap.reading.complete, gap.has_all_weights) == (False, False)
+
+    single = load({INDEX: raw, "model.safetensors": "ab"})
+    assert codes(single) == ["index.unusable"]
+    assert single.reading.complete
+
+
+@pytest.mark.parametrize(
+    ("found", "missing"),
+    [
+        (["consolidated.00", "consolidated.02"], ["consolidated.01"]),
+        (["consolidated.01", "consolidated.02"], ["consolidated.00"]),
+        (["consolidated.02"], ["consolidated.00", "consolidated.01"]),
+        (["model-01", "model-03"], ["model-02"]),
+        (["consolidated.00", "consolidated.01"], []),
+        (["consolidated.00"], []),
+        (["model-01", "model-02"], []),
+    ],
+)
+def test_gaps_of_shards_that_are_only_numbered(found: list[str], missing: list[str]) -> None:
+    """`consolidated.00` and `consolidated.02` are one model of which a shard is missing, not two."""
+    checkpoint = load({f"{name}.safetensors": [name] for name in found})
+
+    assert names(checkpoint) == [found]
+    assert [file.path for file in checkpoint.parts[0].unread] == [f"{name}.safetensors" for name in missing]
+    assert codes(checkpoint) == ["shards.missing"] * bool(missing)
+    assert checkpoint.reading.complete == (not missing)
+    assert checkpoint.alternatives == ()
+
+
+def test_numbers_with_gaps_of_other_files() -> None:
+    """Steps of training are files of their own, whatever their numbers are."""
+    checkpoint = load({"step_100.safetensors": "a", "step_200.safetensors": "b"})
+    assert names(checkpoint) in ([["a"]], [["b"]])
+    assert len(checkpoint.alternatives) == 1
+    assert checkpoint.reading.complete
 
 
 def test_too_many_shards() -> None:

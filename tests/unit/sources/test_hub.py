@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from sizer.errors import InvalidDataError, NotFoundError, UsageError
 from sizer.headers.interface import Header
 from sizer.reference import parse_reference
-from sizer.sources import checkpoint as checkpoint_module
 from sizer.sources.checkpoint import load_checkpoint
 from sizer.sources.hub import FIRST_BYTES, HubSource, endpoint
 from sizer.sources.interface import Checkpoint, HubFacts
@@ -335,55 +333,20 @@ def test_gguf_cut_short(hub: Hub, source: Any) -> None:
     assert error.value.code.startswith("header.")
 
 
-@pytest.fixture
-def large(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Two shards with an index that counts as large: 400 names, 30 kB."""
-    monkeypatch.setattr(checkpoint_module, "LARGE_INDEX_BYTES", 20_000)
+def test_a_large_index_is_compared_name_by_name(hub: Hub, source: Any) -> None:
+    """An index of 3 MB beside completely numbered shards is read whole: a name that no header has is found."""
     names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
     tensors = [[f"model.layers.{n}.{shard}.weight" for n in range(200)] for shard in "ab"]
     files: dict[str, Any] = {
         n: safetensors({t: ("F32", [1]) for t in ts}) for n, ts in zip(names, tensors, strict=True)
     }
     weight_map = {tensor: name for name, ts in zip(names, tensors, strict=True) for tensor in ts}
-    return {**files, "model.safetensors.index.json": index({**weight_map, "ghost": names[0]}, total_size=1_600)}
-
-
-def test_beginning_of_a_large_index(hub: Hub, source: Any, large: dict[str, Any]) -> None:
-    """Of a large index that cannot change what is read only the beginning is, for its metadata."""
-    hub.add("org/model", large)
+    said = json.loads(index({**weight_map, "ghost": names[0]}, total_size=1_600))
+    files["model.safetensors.index.json"] = json.dumps(said).encode() + b" " * 3_000_000
+    hub.add("org/model", files)
     checkpoint = load(source("org/model"))
-    assert checkpoint.parts[0].documents == {"model.safetensors.index.json": {"total_size": 1_600}}
-    assert checkpoint.notices == ()
-    assert {seen.range for seen in hub.asked(path="model.safetensors.index.json")} == {"bytes=0-16383"}
-    assert checkpoint.reading.requests == 2 * 2 + 3
-    assert sum(len(header.tensors) for header in checkpoint.parts[0].headers) == 400
 
-
-def test_large_index_that_is_needed(hub: Hub, source: Any, large: dict[str, Any]) -> None:
-    """Where another file may belong to the model, a large index is read whole."""
-    hub.add("org/model", {**large, "mtp.safetensors": ONE})
-    checkpoint = load(source("org/model"))
     assert [notice.code for notice in checkpoint.notices] == ["index.ghost_tensor"]
-    assert checkpoint.alternatives == (f"mtp.safetensors (safetensors, 1 file, {ONE.size} B)",)
-
-
-@pytest.mark.parametrize("how", ["metadata behind", "no JSON", "compressed", "whole"])
-def test_large_index_whose_beginning_says_nothing(hub: Hub, source: Any, large: dict[str, Any], how: str) -> None:
-    """Without metadata in front, or where the beginning does not come as asked, all of it is read."""
-    path = "model.safetensors.index.json"
-    whole = json.loads(large[path])
-    if how == "metadata behind":
-        large[path] = json.dumps({"weight_map": whole["weight_map"], "metadata": whole["metadata"]}).encode()
-    if how == "no JSON":
-        large[path] = b'{"metadata": {' + b" " * 30_000
-    hub.add("org/model", large)
-    if how == "compressed":
-        packed = gzip.compress(large[path])
-        hub.fail(lambda handler, _: handler.reply(200, packed, {"Content-Encoding": "gzip"}), route="document")
-    if how == "whole":
-        hub.ignores_ranges = True
-    checkpoint = load(source("org/model"))
-    expected = "index.unusable" if how == "no JSON" else "index.ghost_tensor"
-    assert [notice.code for notice in checkpoint.notices] == [expected]
-    if how != "no JSON":
-        assert checkpoint.parts[0].documents == {path: {"total_size": 1_600}}
+    assert checkpoint.parts[0].documents == {"model.safetensors.index.json": {"total_size": 1_600}}
+    assert checkpoint.reading.complete
+    assert sum(len(header.tensors) for header in checkpoint.parts[0].headers) == 400

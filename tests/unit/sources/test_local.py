@@ -138,12 +138,15 @@ def test_a_git_lfs_pointer_is_recognised(tmp_path: Path) -> None:
         assert "git lfs pull" in result.hint
 
 
-def test_an_empty_file_is_named_as_such(tmp_path: Path) -> None:
-    """Nothing in a file is a fault of the user's folder: exit code 2."""
-    (tmp_path / "model.safetensors").touch()
+@pytest.mark.parametrize("content", [b"", b"GGUF\x03\0", b"\0"])
+@pytest.mark.parametrize("name", ["model.safetensors", "model.gguf"])
+def test_a_file_that_ends_within_its_first_bytes_is_damaged(tmp_path: Path, name: str, content: bytes) -> None:
+    """A file of 0 bytes is no more the user's mistake than one of 6: both are damaged, exit code 5."""
+    (tmp_path / name).write_bytes(content)
     (result,) = read_all(LocalSource(tmp_path))
-    assert isinstance(result, UsageError)
-    assert "empty (0 bytes)" in result.because
+    assert isinstance(result, InvalidDataError)
+    assert result.code in ("header.too_short", "header.length", "header.magic")
+    assert result.details["file"] == name
 
 
 def test_header_limits_are_handed_on(tmp_path: Path) -> None:
