@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ __all__ = ["LARGE_ROWS", "read_with_duckdb"]
 LARGE_ROWS = 5_000_000
 """Above this many rows sessions are followed only when asked for: their window costs ten times the histogram."""
 
+_SESSION_ROWS = 3_000_000
+"""Rows whose sessions are followed at once."""
 _SAMPLE = 1000
 _LOCAL = Dialect(
     name="duckdb", quote='"', integer="BIGINT", double="DOUBLE", text="VARCHAR", cast="TRY_CAST({0} AS {1})"
@@ -86,10 +89,7 @@ def _read(connection: Any, paths: Sequence[str], schema: Schema | None, sessions
         raise no_rows(traffic)
     wanted = traffic.rows <= LARGE_ROWS if sessions is None else sessions
     if wanted and {"session", "time"} <= columns.keys():
-        traffic.has_sessions = True
-        statement = sessions_sql(_LOCAL, source, columns, where=keep)
-        for before, after, turns, prefix in connection.execute(statement).fetchall():
-            traffic.sessions.add_pair(before, after, int(turns), int(prefix))
+        _follow_sessions(connection, source, columns, keep, traffic)
     return traffic
 
 
@@ -226,6 +226,23 @@ def _side_facts(connection: Any, source: str, columns: Mapping[str, str], keep: 
             f"SELECT COUNT(*) FILTER (TRY_CAST({columns['reasoning']} AS BIGINT) > 0) FROM {source}{where}"
         ).fetchone()
         traffic.reasoning_requests = count
+
+
+def _follow_sessions(connection: Any, source: str, columns: Mapping[str, str], keep: str, traffic: Traffic) -> None:
+    """Which model followed which, over a share of the sessions at a time: the window then fits into memory.
+
+    20 M rows at 400 MB: 24 s of CPU in seven parts, 48 s in one that spills to disk.
+    """
+    traffic.has_sessions = True
+    models = ", ".join(_text(model) for model in sorted({cell.model for cell in traffic.cells}))
+    connection.execute(f"CREATE TYPE logged_model AS ENUM ({models})")  # a byte or two in every row of the window
+    dialect = replace(_LOCAL, model="logged_model")
+    parts = -(-traffic.rows // _SESSION_ROWS)
+    for part in range(parts):
+        share = f"hash(CAST({columns['session']} AS VARCHAR)) % {parts} = {part}"
+        statement = sessions_sql(dialect, source, columns, where=" AND ".join(filter(None, [keep, share])))
+        for before, after, turns, prefix in connection.execute(statement).fetchall():
+            traffic.sessions.add_pair(before, after, int(turns), int(prefix))
 
 
 def _coverage(connection: Any, source: str, rules: Sequence[tuple[str, str]], traffic: Traffic) -> None:

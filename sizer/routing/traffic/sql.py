@@ -29,6 +29,8 @@ class Dialect:
     """A 64-bit integer that may be null."""
     double: str
     text: str
+    model: str = ""
+    """The type of a model's name where there is a narrower one than text; `""` is text."""
     cast: str = "CAST({0} AS {1})"
     before: str = "LAG({0}) OVER ({1})"
     """A column's value in the row before."""
@@ -147,7 +149,7 @@ def _requests(dialect: Dialect, table: str, columns: Mapping[str, str], where: s
 
     cached = f"COALESCE({integer('cached')}, 0)" if "cached" in columns else "0"
     condition = f"\n    WHERE {where}" if where else ""
-    model = dialect.cast.format(columns["model"], dialect.text)
+    model = dialect.cast.format(columns["model"], dialect.model or dialect.text)
     return (
         f"SELECT {model} AS model, {integer('input')} AS input_tokens, {integer('output')} AS output_tokens,\n"
         f"      {cached} AS cached_tokens{extra}\n    FROM {table}{condition}"

@@ -17,6 +17,7 @@ import pytest
 
 from sizer.errors import NotFoundError, UsageError
 from sizer.routing.prices import Price, PriceTier
+from sizer.routing.traffic import engine
 from sizer.routing.traffic import reader as reading
 from sizer.routing.traffic.engine import read_with_duckdb
 from sizer.routing.traffic.histogram import (
@@ -465,3 +466,19 @@ def test_models_without_a_price_are_named(sizer, tmp_path):
     outcome = sizer("route", "--log", written(tmp_path, "\n".join(json.dumps(row) for row in rows)))
     assert outcome.code == 2
     assert "the only model of it with a price is gpt-5; no price is known for my-own" in outcome.err
+
+
+def test_sessions_in_parts_are_the_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions that are followed a share at a time give the same switches as all at once."""
+    rows = [
+        {"request_id": f"r{number:04d}", "model": f"maker/model-{number * 7 % 5}", "prompt_tokens": 100 + number,
+         "completion_tokens": 10, "spend": 0.1, "startTime": f"2026-11-01 00:{number // 60:02d}:{number % 60:02d}",
+         "session_id": f"s{number % 11}", "status": "success"}
+        for number in range(600)
+    ]  # fmt: skip
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    whole = list(read_with_duckdb([str(path)]).sessions)
+    monkeypatch.setattr(engine, "_SESSION_ROWS", 70)
+    assert list(read_with_duckdb([str(path)]).sessions) == whole == list(read_traffic([str(path)]).sessions)
+    assert sum(switch.turns for switch in whole) == 600 - 11
