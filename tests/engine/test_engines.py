@@ -103,6 +103,24 @@ def test_duckdb(table: Path, counted: Traffic, tmp_path: Path) -> None:
     same(counted, tmp_path, *results)
 
 
+@pytest.mark.parametrize("dialect", ["trino", "bigquery", "snowflake"])
+def test_dialects_without_an_engine_here(dialect: str, table: Path, counted: Traffic, tmp_path: Path) -> None:
+    """A statement for an engine that cannot be had reads as that dialect, and means the same once in DuckDB's."""
+    need(find_spec("sqlglot") is not None and find_spec("duckdb") is not None, "sqlglot")
+    import duckdb
+    import sqlglot
+
+    connection = duckdb.connect()
+    connection.execute(f"CREATE TABLE requests AS SELECT * FROM read_csv('{table}', all_varchar = true)")
+    report = statements(dialect, "requests", COLUMNS)
+    results = []
+    for name, statement in (("h", report.histogram), ("s", report.switches)):
+        (translated,) = sqlglot.transpile(statement, read=dialect, write="duckdb")
+        connection.execute(f"COPY ({translated}) TO '{tmp_path / name}.csv' (HEADER)")
+        results.append((tmp_path / f"{name}.csv").read_text())
+    same(counted, tmp_path, *results)
+
+
 def test_clickhouse(table: Path, counted: Traffic, tmp_path: Path) -> None:
     """ClickHouse, in process (chdb)."""
     need(find_spec("chdb") is not None, "chdb")
