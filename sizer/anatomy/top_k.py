@@ -47,7 +47,8 @@ def read_top_k(settings: Settings, family: Family, held: Collection[int]) -> Top
             return TopK(value=None, reason=f"config.json has several keys that may be the top-k: {shown}")
         key, value = next(iter(likely.items()), ("", None))
     if value is None:
-        where = "there is no config.json" if settings.is_missing else "config.json has no top-k"
+        bare = ", but for a bare `top_k`, which is how text is sampled" if settings.raw("top_k") is not None else ""
+        where = "there is no config.json" if settings.is_missing else f"config.json has no top-k{bare}"
         return TopK(value=None, reason=where)
     numbers = value if isinstance(value, list) else [value]
     if bad := [number for number in numbers if not 0 < number <= most]:

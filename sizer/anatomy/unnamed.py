@@ -251,10 +251,11 @@ def _stands_alone(bank: _Bank, width: int | None, settings: Settings) -> bool:
 
 def _are_heads(bank: _Bank, count: int, width: int) -> bool:
     """Whether parts are together as wide as the layer: blocks of one map, or heads where no word says feed-forward."""
-    shapes = [shape for shape in bank.matrices if shape]
-    share = width // count
+    shapes, share = [shape for shape in bank.matrices if shape], width // count
+    if not shapes or share * count != width:
+        return False
     if not any(width in shape for shape in shapes):
-        return bool(shapes) and share * count == width and all(share in shape for shape in shapes)
+        return all(share in shape for shape in shapes)
     inner = {size for shape in shapes for size in shape if size != width}
     return inner == {share} and not vocabulary().dense_ffn.any(bank.above)
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from sizer.anatomy.parameters import Anatomy, analyse
 from tests.unit.anatomy.names import tensors
@@ -121,3 +123,53 @@ def test_a_key_that_says_how_many_are_picked_is_the_top_k(keys: dict[str, Any]) 
     row = next(row for row in MIXTURES if row["id"] == "list-no-key")
 
     assert count(row, {"vocab_size": 4000, **keys}).experts.experts_per_token == 2
+
+
+def test_a_bare_top_k_is_said_to_be_ignored() -> None:
+    """The reason names the `top_k` at the root that was taken for sampling."""
+    row = next(row for row in MIXTURES if row["id"] == "list-no-key")
+
+    assert "bare `top_k`" in count(row, {"vocab_size": 4000, "top_k": 2}).reason
+
+
+WORDS = st.text("bjkqxz", min_size=4, max_size=6)
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    words=st.lists(WORDS, min_size=6, max_size=6, unique=True),
+    experts=st.integers(2, 40),
+    width=st.sampled_from([64, 192, 256, 1000]),
+    inner=st.integers(8, 600),
+    layout=st.sampled_from(["items first", "projections first", "fused", "fused, gate and up joined"]),
+    is_turned=st.booleans(),
+    layers=st.integers(1, 3),
+)
+def test_any_word_will_do(
+    words: list[str], experts: int, width: int, inner: int, layout: str, is_turned: bool, layers: int
+) -> None:
+    """Under any words and in every layout n parts are a mixture with a selector, and a list is dense without."""
+    assume(experts < width and experts * inner != width)
+    stack, mixer, part, up, down, selector = words
+    layer, all_of = f"{stack}.{{0-{layers - 1}}}", f"{{0-{experts - 1}}}"
+    dense = {f"{layer}.{mixer}.{name}.weight": (width, width) for name in "abcd"}
+    dense |= {f"{layer}.{mixer}.e": (width,), "wte.weight": (5000, width)}
+    shapes = {up: (inner, width), down: (width, inner)}
+    if layout == "items first":
+        parts = {f"{layer}.{part}.{all_of}.{name}.weight": shape for name, shape in shapes.items()}
+    elif layout == "projections first":
+        parts = {f"{layer}.{part}.{name}.{all_of}.weight": shape for name, shape in shapes.items()}
+    else:
+        joined = 2 * inner if "joined" in layout else inner
+        parts = {f"{layer}.{part}_{up}": (experts, joined, width), f"{layer}.{part}_{down}": (experts, width, inner)}
+    chooser = {f"{layer}.{selector}.weight": (width, experts) if is_turned else (experts, width)}
+    routed = sum(group.total for group in tensors(parts))
+    config = {"vocab_size": 5000, f"{part}_per_token": 1}
+
+    anatomy = analyse(tensors(dense | parts | chooser), config)
+
+    assert (anatomy.experts.routed_experts, anatomy.experts.moe_layers) == (experts, layers)
+    assert anatomy.active == anatomy.total - routed + routed // experts
+    if "first" in layout:
+        without = analyse(tensors(dense | parts), config)
+        assert without.active == without.total
