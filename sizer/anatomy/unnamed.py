@@ -41,8 +41,8 @@ class Unnamed:
 
     lists: frozenset[str] = frozenset()
     """Templates up to the number of the expert: `layers.*.ffn.units.*`."""
-    fused: Mapping[str, int] = field(default_factory=dict)
-    """Tensors that hold all experts of a layer, with the number of experts, by module."""
+    fused: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """Modules of tensors that hold all experts of a layer, with the numbers of experts that layers have."""
     selectors: frozenset[str] = frozenset()
     """Modules that have a row, or a column, for each expert."""
 
@@ -67,11 +67,12 @@ class Unnamed:
 
     def fused_count(self, group: LogicalTensor) -> int | None:
         """Experts that a tensor, or the bias of one, holds; None where it holds none."""
-        module = ".".join(module_of(group.name))
-        for name, count in self.fused.items():
-            is_companion = module.startswith((f"{name}_", f"{name}.")) and (group.shape or ())[:1] == (count,)
-            if module == name or is_companion:
-                return count
+        module, rows = ".".join(module_of(group.name)), (group.shape or (0,))[0]
+        for name, counts in self.fused.items():
+            if module == name:
+                return rows if rows in counts else max(counts)  # flattened: a row for each value of each expert
+            if module.startswith((f"{name}_", f"{name}.")) and rows in counts:
+                return rows
         return None
 
 
@@ -106,7 +107,7 @@ def find_unnamed(groups: Sequence[LogicalTensor], told: Collection[str], setting
         stacks[layer_of(group.name.split("."))].append(group)
     width = _width(groups, settings)
     lists, selectors = set[str](), set[str]()
-    fused: dict[str, int] = {}
+    fused: dict[str, frozenset[int]] = defaultdict(frozenset)
     for stack, members in stacks.items():
         if not stack or stack in told:
             continue
@@ -118,7 +119,8 @@ def find_unnamed(groups: Sequence[LogicalTensor], told: Collection[str], setting
             choosers = _selectors_of(bank, members, width)
             if choosers or _stands_alone(bank, width, settings):
                 found, selectors = True, selectors | choosers
-                fused.update(dict.fromkeys(bank.names, max(bank.counts)))
+                for name in bank.names:
+                    fused[name] |= bank.counts
         if not found and width:
             flat, choosers = _flattened(stack, members, width)
             fused.update(flat)
@@ -266,7 +268,7 @@ def _mixes(segments: Iterable[str]) -> bool:
     return words.attention.any(segments) or (words.mixer.any(segments) and not words.dense_ffn.any(segments))
 
 
-def _flattened(stack: str, members: Sequence[LogicalTensor], width: int) -> tuple[dict[str, int], set[str]]:
+def _flattened(stack: str, members: Sequence[LogicalTensor], width: int) -> tuple[dict[str, frozenset[int]], set[str]]:
     """Experts laid out in two dimensions, in a module with their selector, and that selector."""
     depth = stack.count(".") + 1
     parts: dict[str, list[tuple[str, tuple[int, ...]]]] = defaultdict(list)
@@ -279,5 +281,5 @@ def _flattened(stack: str, members: Sequence[LogicalTensor], width: int) -> tupl
         flat = parts.get(module_name.split(".")[depth], []) if module_name.count(".") > depth else []
         is_divided = all(max(shape) % count == 0 and max(shape) // count >= _NARROWEST for _, shape in flat)
         if wide == width and 4 * count <= width and 1 < len(flat) <= _MOST_MATRICES and is_divided:
-            return {name: count for name, _ in flat}, {module_name}
+            return {name: frozenset({count}) for name, _ in flat}, {module_name}
     return {}, set()

@@ -90,6 +90,8 @@ def test_two_keys_that_disagree_are_both_named() -> None:
         {"decoding": {"units": 16, "top_k": 2, "temperature": 0.7}},
         {"index_topk": 2},
         {"sparse_attention": {"topk": 2}},
+        {"indexer": {"block_topk": 2}},
+        {"sampler": {"topk": 2}},
         {"num_active_heads": 2},
         {"n_active_params": 3},
         {"units_per_token": 17},
