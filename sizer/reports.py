@@ -22,6 +22,7 @@ from sizer.routing.calibration.report import CalibrationReport
 from sizer.routing.exports.report import ConfigCheck, ExportReport
 from sizer.routing.simulate import RouteReport
 from sizer.routing.traffic.report import ScoreReport, SqlReport
+from sizer.sizing.devices import DeviceList
 from sizer.sizing.token_path import TokenPath
 from sizer.sizing.training import Tuning
 
@@ -37,6 +38,7 @@ REPORTS: dict[str, Any] = {
     "compare": Comparison,
     "diff": Difference,
     "fit": FitList,
+    "devices": DeviceList,
     "moe": TokenPath,
     "tune": Tuning,
     "landscape": Landscape,

@@ -21,6 +21,7 @@ __all__ = [
     "format_percent",
     "format_rate",
     "format_seconds",
+    "format_teraflops",
     "format_tokens",
     "format_usd",
     "parse_bytes",
@@ -101,6 +102,11 @@ def format_rate(value: float) -> str:
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     rounded = round(value, 2 - math.floor(math.log10(abs(value))))
     return f"{rounded:,.{min(digits, 6)}f}"
+
+
+def format_teraflops(rate: int | float) -> str:
+    """Operations per second in units of 10^12, without the unit: `989`, `0.4`."""
+    return f"{rate / 1e12:,.0f}" if rate >= 1e13 else f"{rate / 1e12:.1f}"
 
 
 def format_usd(amount: Decimal | float) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from sizer.anatomy import layer_kinds, mixers
 from sizer.anatomy.layer_kinds import LayerPlan
 from sizer.anatomy.mixer_tensors import Seen, read_mixers
-from sizer.anatomy.mixers import Mixer
+from sizer.anatomy.mixers import SOURCE_LENGTH_KEYS, Mixer
 from sizer.anatomy.settings import Settings
 from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
@@ -106,6 +106,8 @@ def describe_attention(
     if not count:
         return AttentionSpec(layers=None, groups=(), reason="the number of layers is not known", **common)
     joined = _join(count, plan, seen, settings)
+    if form == "encoder_decoder" and not any(mixer.kind == "cross" for _, kept in joined for mixer in kept):
+        joined = [(layer, (*kept, *_of_the_source(kept, settings))) for layer, kept in joined]
     reason = next((mixer.reason for _, kept in joined for mixer in kept if mixer.kind == "unknown"), plan.reason)
     if not reason and not any(kept for _, kept in joined):
         reason = "no layer was found that mixes tokens"
@@ -199,6 +201,19 @@ def _under(mixer: Mixer, kind: str, window: int | None, *, is_shared: bool) -> M
     if kind in ("sliding", "hybrid_sliding", "chunked") and mixer.window is None:
         mixer = replace(mixer, window=window, is_chunked=kind == "chunked")
     return replace(mixer, is_shared=True) if is_shared else mixer
+
+
+def _of_the_source(kept: Iterable[Mixer], settings: Settings) -> Iterable[Mixer]:
+    """What a decoder without projections of its own for the source keeps of it: its own projections read it.
+
+    Source: transformers 5.23, modeling_t5gemma2.py, `T5Gemma2MergedAttention`.
+    """
+    source = settings.integer(*SOURCE_LENGTH_KEYS)
+    return [
+        replace(mixer, kind="cross", window=None, is_chunked=False, source_tokens=source)
+        for mixer in kept
+        if mixer.grows and not mixer.is_shared
+    ]
 
 
 def _grouped(joined: Iterable[tuple[int, tuple[Mixer, ...]]]) -> tuple[LayerGroup, ...]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sizer.anatomy.mixers import STATE_KEYS
+from sizer.anatomy.mixers import STATE_KEYS, layer_entry
 from sizer.anatomy.settings import Settings
 from sizer.notices import Notice
 from sizer.tables import load_table
@@ -31,6 +31,9 @@ _LIST_KEYS = (
     "layer_types", "layers_block_type", "layer_block_types", "block_types", "attention_layers", "layer_type_list",
     "mixer_types", "attn_type_list", "hybrid_layer_pattern", "hybrid_override_pattern", "hybrid_pattern",
 )  # fmt: skip
+
+_COUNTED_LISTS = ("layers_block_type", "hybrid_override_pattern", "block_configs")
+"""Lists with one entry a layer, which a config may give in place of their number."""
 
 _WORDS = {
     "full": "full_attention attention full global global_attention attn softmax_attention dense_attention * g gqa mla",
@@ -137,9 +140,12 @@ def plan_layers(settings: Settings, seen_layers: int | None) -> LayerPlan:
 def _count(settings: Settings) -> int | None:
     if settings.flag("is_encoder_decoder") and (decoder := settings.integer("decoder_layers", "num_decoder_layers")):
         return decoder
-    count = settings.integer(*COUNT_KEYS)
-    listed = settings.raw("layers_block_type", "hybrid_override_pattern", "block_configs")
-    return len(listed) if count is None and isinstance(listed, list | str) and listed else count
+    either = (*COUNT_KEYS, *_COUNTED_LISTS)
+    if settings.raw_beside(either, COUNT_KEYS) is None:  # a number elsewhere counts another part's layers
+        listed = settings.raw_beside(either, _COUNTED_LISTS)
+        if isinstance(listed, list | str) and listed:
+            return len(listed)
+    return settings.integer(*COUNT_KEYS)
 
 
 def _kinds(settings: Settings, count: int, *, has_headers: bool) -> tuple[tuple[str, ...] | str, str]:
@@ -385,7 +391,6 @@ def _window(settings: Settings) -> int | None:
 def _windows(settings: Settings, kinds: Iterable[str]) -> tuple[int | None, ...] | str:
     """The window of each layer, or why it is not known."""
     per_layer = settings.raw("attention_windows")
-    by_layer = settings.raw("per_layer_config")
     half = settings.integer("local_attention")
     window = _window(settings) or (half // 2 if half else None)
     row = _row(settings)
@@ -394,8 +399,7 @@ def _windows(settings: Settings, kinds: Iterable[str]) -> tuple[int | None, ...]
     for layer, kind in enumerate(kinds):
         if kind in ("sliding", "hybrid_sliding"):
             own = per_layer[layer] if isinstance(per_layer, list) and layer < len(per_layer) else None
-            entry = by_layer.get(str(layer)) if isinstance(by_layer, dict) else None
-            own = own or (entry.get("sliding_window") if isinstance(entry, dict) else None) or window
+            own = own or layer_entry(settings, layer).get("sliding_window") or window
             if not isinstance(own, int) or own <= 0:
                 return "config.json has sliding-window layers and does not give the window"
             out.append(own)

@@ -244,7 +244,8 @@ def _mixer(root: str, shapes: Shapes, hidden: int | None, settings: Settings) ->
     if has_query and roles.output.any(leaves):
         return Mixer(kind="attention", is_shared=True)
     convolution = _convolution(main)
-    if convolution and ("conv" in root or {"in_proj", "out_proj"} & set(leaves)):
+    is_alone = all(roles.convolution.has(leaf) or "norm" in leaf for leaf in leaves)  # `mlp_sconv` of a layer
+    if convolution and (is_alone or "conv" in root or {"in_proj", "out_proj"} & set(leaves)):
         return Mixer(kind="convolution", convolution_elements=convolution)
     return _unknown(root, leaves)
 

@@ -24,6 +24,7 @@ __all__ = [
     "from_config",
     "index_key_bytes",
     "is_compressed",
+    "layer_entry",
     "per_layer",
     "resolve",
     "state_element_bytes",
@@ -38,7 +39,7 @@ KV_HEADS_KEYS = (
     "num_key_value_heads", "num_kv_heads", "n_kv_heads", "n_head_kv", "attn_config.kv_n_heads",
     "num_attention_groups", "multi_query_group_num", "num_query_groups", "num_key_value_heads_per_layer",
 )  # fmt: skip
-HEAD_DIM_KEYS = ("head_dim", "kv_channels", "d_kv", "attention_head_dim", "head_size")
+HEAD_DIM_KEYS = ("head_dim", "attention_head_dim", "kv_channels", "d_kv", "head_size")
 STATE_DTYPE_KEYS = ("mamba_ssm_dtype", "mamba_ssm_cache_dtype", "inference_state_dtype")
 SOURCE_LENGTH_KEYS = ("max_source_positions",)
 STATE_KEYS = ("ssm_state_size", "state_size", "mamba_d_state", "d_state", "ssm_cfg.d_state", "mamba_state_dim")
@@ -145,11 +146,21 @@ def per_layer(settings: Settings, keys: Sequence[str], layer: int = 0) -> int | 
     return value
 
 
+def layer_entry(settings: Settings, layer: int) -> dict[str, Any]:
+    """The entry of `per_layer_config` for a layer, which may be called `5` or `05`; empty where there is none."""
+    table = settings.raw("per_layer_config")
+    found = (
+        value
+        for key, value in (table.items() if isinstance(table, dict) else ())
+        if isinstance(value, dict) and str(key).isdecimal() and len(str(key)) < 9 and int(key) == layer
+    )
+    return next(found, {})
+
+
 def at_layer(settings: Settings, layer: int) -> Settings:
     """The settings of one layer: its own entry of `per_layer_config`, where it has one, over the rest."""
-    table = settings.raw("per_layer_config")
-    entry = table.get(str(layer), table.get(layer)) if isinstance(table, dict) else None
-    if not isinstance(entry, dict):
+    entry = layer_entry(settings, layer)
+    if not entry:
         return settings
     merged: dict[str, Any] = {}
     for key, value in settings.items():

@@ -1,7 +1,7 @@
 """Which models of the catalog fit a place: the question of `sizer fit`.
 
 Nothing is read here, so weights and cache are estimated from the entry: weights from total parameters and the bits
-of a format, the cache from bytes per token. A sliding window that is full would take less: the estimate is high.
+of a format, the cache as `inspect` counts it, from the entry's bytes per token, windows and states.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Sequence
 
-from sizer.anatomy.attention import AttentionSpec, LayerGroup, unknown_attention
-from sizer.anatomy.mixers import Mixer
+from sizer.anatomy.attention import AttentionSpec
+from sizer.catalog.cache import attention_of
 from sizer.catalog.listing import Filter, select
 from sizer.catalog.models import CatalogEntry
 from sizer.errors import UsageError
@@ -147,7 +147,7 @@ def _judge(
     total = entry.total_parameters
     if total is None:
         return
-    spec = _spec(entry)
+    spec = attention_of(entry)
     for width in formats:
         weights = round(total * width.bits / 8)
         memory = estimate_memory(
@@ -165,23 +165,6 @@ def _judge(
             weights_bytes=weights,
             fit=fit_on(target, spec, memory, _reads(entry, spec, width)),
         )
-
-
-def _spec(entry: CatalogEntry) -> AttentionSpec:
-    """What is kept between tokens, as one layer of the entry's bytes per token.
-
-    The hidden size is that of a transformer of as many active parameters whose width is 128 times its depth:
-    N = 12 layers x width^2 (arXiv 2001.08361, section 2.1). It serves the overhead only.
-    """
-    if entry.kv_cache_bytes_per_token is None:
-        return unknown_attention("the catalog does not know its bytes of cache per token")
-    hidden = round((128 * (entry.active_parameters or entry.total_parameters or 0) / 12) ** (1 / 3))
-    kept = Mixer(kind="attention", elements_per_token=entry.kv_cache_bytes_per_token // 2)
-    return AttentionSpec(
-        form="decoder", layers=max(1, hidden // 128), groups=(LayerGroup(layers=(0,), mixers=(kept,)),),
-        context_tokens=entry.context_tokens, element_bytes=2, cache_element_bytes=2, hidden_size=hidden,
-        vocabulary_size=None, basis="declared",
-    )  # fmt: skip
 
 
 def _reads(entry: CatalogEntry, spec: AttentionSpec, width: WeightFormat) -> Reads | None:

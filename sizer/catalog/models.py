@@ -20,12 +20,33 @@ from sizer.errors import InternalError, NotFoundError, UsageError
 from sizer.tables import convert, load_table, load_yaml
 from sizer.values import frozen
 
-__all__ = ["CATALOG", "Basis", "CatalogEntry", "Task", "check_table", "closest", "find", "load_catalog", "problems"]
+__all__ = [
+    "CATALOG",
+    "Basis",
+    "CacheWindow",
+    "CatalogEntry",
+    "Task",
+    "check_table",
+    "closest",
+    "find",
+    "load_catalog",
+    "problems",
+]
 
 Basis = Literal["counted", "declared"]
 Task = Literal["chat", "completion", "embedding", "encoder", "text-to-text", "speech-to-text"]
 
 CATALOG = "model_catalog.yaml"
+
+
+@frozen
+class CacheWindow:
+    """Layers that keep no more than the last so many tokens."""
+
+    tokens: int
+    """Length of the window, or of the chunk."""
+    bytes_per_token: int
+    """What one token adds to those layers while the window is not full, at 16 bits."""
 
 
 @frozen
@@ -70,6 +91,10 @@ class CatalogEntry:
     """How many routed experts a token picks in each such layer."""
     kv_cache_bytes_per_token: int | None = None
     """Bytes that one token adds to one sequence's cache at 16 bits, as long as no sliding window is full."""
+    kv_cache_windows: tuple[CacheWindow, ...] = ()
+    """The part of those bytes that layers with a window hold, by the length of the window."""
+    state_bytes: int | None = None
+    """Recurrent and convolution states of one sequence, which do not grow; None where there are none or unknown."""
     kv_cache_source: str | None = None
     """Where its widths were read, where that is not the `source` of the counts."""
     published_total: Decimal | None = None
@@ -85,6 +110,15 @@ class CatalogEntry:
     def is_moe(self) -> bool:
         """Whether it routes tokens to experts."""
         return self.routed_experts is not None
+
+    def kv_cache_bytes(self, context_tokens: int) -> int | None:
+        """Cache and state of one sequence of that length at 16 bits, windows counted as full once they are."""
+        if self.kv_cache_bytes_per_token is None:
+            return None
+        beyond = sum(
+            window.bytes_per_token * max(0, context_tokens - window.tokens) for window in self.kv_cache_windows
+        )
+        return self.kv_cache_bytes_per_token * context_tokens - beyond + (self.state_bytes or 0)
 
     @property
     def name(self) -> str:
@@ -211,6 +245,15 @@ def _entry_problems(entry: CatalogEntry) -> list[str]:
             entry.kv_cache_source is None or entry.kv_cache_bytes_per_token is not None,
             "a source of cache bytes stands beside them",
         ),
+        (
+            sum(window.bytes_per_token for window in entry.kv_cache_windows) <= (entry.kv_cache_bytes_per_token or 0),
+            "windows hold more than a token adds",
+        ),
+        (
+            all(window.tokens > 0 and window.bytes_per_token > 0 for window in entry.kv_cache_windows),
+            "a window and its bytes are positive",
+        ),
+        (entry.state_bytes is None or entry.state_bytes > 0, "the state must be positive"),
         (
             entry.experts_per_token is None or (entry.routed_experts or 0) >= entry.experts_per_token,
             "a token cannot pick more experts than there are",

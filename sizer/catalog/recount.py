@@ -6,13 +6,13 @@ import datetime
 import re
 from typing import TYPE_CHECKING, get_args
 
-from sizer.anatomy.attention import AttentionSpec, describe_attention
+from sizer.anatomy.attention import describe_attention
+from sizer.catalog.cache import kept_of
 from sizer.catalog.claims import Counts
 from sizer.catalog.measure import counts_of
 from sizer.catalog.models import CatalogEntry, Task
 from sizer.catalog.verify import Recount
-from sizer.errors import InvalidDataError, SizerError, UsageError
-from sizer.sizing.kv_cache import kv_cache_bytes_per_token
+from sizer.errors import InvalidDataError, UsageError
 
 if TYPE_CHECKING:
     from sizer.inspection import Inspection, PartAnatomy
@@ -82,6 +82,7 @@ def entry_of(
         )
     part = parts[0]
     spec = describe_attention(part.part.config, part.anatomy.components_of)
+    per_token, windows, state = kept_of(spec)
     experts = report.experts if report.experts and report.experts.moe_layers else None
     return CatalogEntry(
         id=checkpoint.repository,
@@ -98,7 +99,9 @@ def entry_of(
         task=task or _task(checkpoint),
         routed_experts=experts.routed_experts if experts else None,
         experts_per_token=experts.experts_per_token if experts else None,
-        kv_cache_bytes_per_token=_kv_cache(spec),
+        kv_cache_bytes_per_token=per_token,
+        kv_cache_windows=windows,
+        state_bytes=state,
     )
 
 
@@ -139,10 +142,3 @@ def _family(repository: str) -> str:
             break
         kept.append(word)
     return "-".join(kept)
-
-
-def _kv_cache(spec: AttentionSpec) -> int | None:
-    try:
-        return kv_cache_bytes_per_token(spec, "bf16")
-    except SizerError:
-        return None

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("compare", "Models side by side, differences marked, with ratios"),
     "diff": ("diff", "What changed between two revisions, tensors grouped by name"),
     "fit": ("fit", "Which models of the catalog fit a place"),
+    "devices": ("devices", "The devices that --on may name, with memory, speed and price"),
     "moe": ("moe", "One token's way through a model: what is read, what stays asleep"),
     "tune": ("tune", "What tuning a model takes and costs: full, LoRA, QLoRA"),
     "landscape": ("landscape", "Every model from active to total parameters, on one axis"),

@@ -56,8 +56,7 @@ class Subject(Protocol):
     def context_tokens(self) -> int | None: ...
     @property
     def effective_context_tokens(self) -> int | None: ...
-    @property
-    def kv_cache_bytes_per_token(self) -> int | None: ...
+    def kv_cache_bytes(self, context_tokens: int) -> int | None: ...
     @property
     def licence(self) -> str | None: ...
     @property
@@ -138,7 +137,7 @@ def pool_leg(subject: Subject, sizes: Sequence[Size], *, on_device: bool, bits: 
         return None
     pair = classify_pair(active if active is not None else total, total)
     small_classes = ("below_1b", "slm") if on_device else ("below_1b", "slm", "grey")
-    weights = measure_footprint(total, bits=bits, context_tokens=0, kv_cache_bytes_per_token=None, on_device=False)
+    weights = measure_footprint(total, bits=bits, kv_cache_bytes=None, on_device=False)
     if pair.by_active in small_classes and weights.weights_bytes <= device_of(assumptions().small_leg).available_bytes:
         return "small"
     return "large" if pair.by_total == "llm" else None
@@ -193,8 +192,7 @@ def _footprint(subject: Subject, limits: Limits, *, on_device: bool) -> Footprin
     return measure_footprint(
         subject.total_parameters,
         bits=limits.bits,
-        context_tokens=limits.context_tokens or assumptions().context_tokens,
-        kv_cache_bytes_per_token=subject.kv_cache_bytes_per_token,
+        kv_cache_bytes=subject.kv_cache_bytes(limits.context_tokens or assumptions().context_tokens),
         on_device=on_device,
     )
 

@@ -67,7 +67,7 @@ class Footprint:
     weights_bytes: int
     """The file at that width, by total parameters."""
     kv_cache_bytes: int | None
-    """For one sequence of that context at 16 bits; None where the bytes per token are not known."""
+    """Cache and state of one sequence at 16 bits; None where they are not known."""
     resident_bytes_low: int
     resident_bytes_high: int
     gpus: int
@@ -86,9 +86,7 @@ def device_of(key: str) -> Device:
     return find_device(key)
 
 
-def measure_footprint(
-    total_parameters: int, *, bits: int, context_tokens: int, kv_cache_bytes_per_token: int | None, on_device: bool
-) -> Footprint:
+def measure_footprint(total_parameters: int, *, bits: int, kv_cache_bytes: int | None, on_device: bool) -> Footprint:
     """Resident bytes as a range: weights by total, KV cache, runtime.
 
     On a device, models in the measured range follow the measured line instead: resident grows by 0.913 bytes a
@@ -96,9 +94,8 @@ def measure_footprint(
     """
     known = assumptions()
     weights = math.ceil(total_parameters * _width(bits) / 8)
-    cache = None if kv_cache_bytes_per_token is None else kv_cache_bytes_per_token * context_tokens
-    low = weights + (cache or 0) + known.runtime_bytes_low
-    high = weights + (cache or 0) + known.runtime_bytes_high
+    low = weights + (kv_cache_bytes or 0) + known.runtime_bytes_low
+    high = weights + (kv_cache_bytes or 0) + known.runtime_bytes_high
     if on_device:
         if total_parameters <= known.measured_to_parameters:
             high = low
@@ -106,7 +103,7 @@ def measure_footprint(
         high = max(high, _measured(total_parameters, bits, known.measured_fixed_bytes_high))
     return Footprint(
         weights_bytes=weights,
-        kv_cache_bytes=cache,
+        kv_cache_bytes=kv_cache_bytes,
         resident_bytes_low=low,
         resident_bytes_high=max(low, high),
         gpus=math.ceil(low / device_of(known.server).available_bytes),

@@ -53,8 +53,7 @@ def measured_entry(entry: CatalogEntry, context_tokens: int) -> Measured:
         footprint = measure_footprint(
             entry.total_parameters,
             bits=16,
-            context_tokens=context_tokens,
-            kv_cache_bytes_per_token=entry.kv_cache_bytes_per_token,
+            kv_cache_bytes=entry.kv_cache_bytes(context_tokens),
             on_device=False,
         )
     return Measured(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from sizer.catalog.models import find
@@ -31,13 +32,18 @@ class ReadSubject:
     total_parameters: int | None
     active_parameters: int | None
     context_tokens: int | None
-    kv_cache_bytes_per_token: int | None
+    kept_bytes_per_token: Fraction | None
+    """Cache and state a token of the context it was read for."""
     licence: str | None
     family: str = ""
     effective_context_tokens: int | None = None
     """Nobody tested it."""
     task: str = "chat"
     released: datetime.date | None = None
+
+    def kv_cache_bytes(self, context_tokens: int) -> int | None:
+        """Cache and state of one sequence of that length, by what a token of the context it was read for takes."""
+        return None if self.kept_bytes_per_token is None else math.ceil(self.kept_bytes_per_token * context_tokens)
 
 
 def find_subject(name: str, *, context_tokens: int, offline: bool = False) -> Subject:
@@ -67,13 +73,13 @@ def subject_of(model: ReadModel) -> ReadSubject:
         total_parameters=inspection.total_parameters,
         active_parameters=inspection.active_parameters,
         context_tokens=memory.longest_context_tokens if memory else None,
-        kv_cache_bytes_per_token=_cache_per_token(memory) if memory else None,
+        kept_bytes_per_token=_kept_per_token(memory) if memory else None,
         licence=model.licence,
     )
 
 
-def _cache_per_token(memory: Memory) -> int | None:
-    """Bytes of cache a token of the context: full windows are then counted as what they hold, not as growing."""
-    if memory.kv_cache_bytes is None:
+def _kept_per_token(memory: Memory) -> Fraction | None:
+    """Bytes a token of the context: full windows are then counted as what they hold, not as growing."""
+    if memory.kv_cache_bytes is None or memory.state_bytes is None:
         return None
-    return math.ceil(memory.kv_cache_bytes / (memory.context_tokens * memory.sequences))
+    return Fraction(memory.kv_cache_bytes + memory.state_bytes, memory.context_tokens * memory.sequences)

@@ -156,9 +156,9 @@ def find_device(name: str) -> Device:
         f"--on: no device is called `{name}`",
         code="usage.device",
         because=f"none of the {len(load_devices())} devices of the table has that key",
-        hint=f"did you mean {' or '.join(f'`{key}`' for key in close)}?"
+        hint=f"did you mean {' or '.join(f'`{key}`' for key in close)}? `sizer devices` lists all"
         if close
-        else "give a device such as `h100` or `rtx-4090`, or an amount: `--on memory=24GB`",
+        else "`sizer devices` lists all; an amount works too: `--on memory=24GB`",
         details={"close_matches": close},
     )
 

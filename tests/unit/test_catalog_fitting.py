@@ -6,10 +6,12 @@ import datetime
 
 import pytest
 
+from sizer.catalog.cache import attention_of
 from sizer.catalog.fitting import find_fitting, weight_format, weight_formats
 from sizer.catalog.listing import Filter
-from sizer.catalog.models import CatalogEntry, load_catalog
+from sizer.catalog.models import CacheWindow, CatalogEntry, find, load_catalog, problems
 from sizer.sizing.hardware import parse_target
+from sizer.sizing.kv_cache import kv_cache_bytes, state_bytes
 
 DAY = datetime.date(2026, 6, 1)
 
@@ -43,6 +45,53 @@ def test_the_cache_counts():
     report = fitting([entry("a/thin", 30), entry("a/thick", 30, cache=800_000)], context_tokens=32_768)
     assert [one.id for one in report.models] == ["a/thin"]
     assert report.models[0].fit.needed_bytes[0] > 18_187_500_000 + 3_276_800_000
+
+
+def test_a_full_window_takes_no_more():
+    """Of 800 kB a token, 700 kB are under windows of 1,000: 32,768 tokens take 3.98 GB and fit, not 26 GB."""
+    windows = (CacheWindow(tokens=1_000, bytes_per_token=700_000),)
+    report = fitting([entry("a/windowed", 30, cache=800_000, kv_cache_windows=windows)], context_tokens=32_768)
+    (model,) = report.models
+    kept = 32_768 * 100_000 + 1_000 * 700_000
+    assert model.fit.needed_bytes[0] == fitting([entry("a/none", 30, cache=0)]).models[0].fit.needed_bytes[0] + kept
+    assert entry("a/windowed", 30, cache=800_000, kv_cache_windows=windows).kv_cache_bytes(32_768) == kept
+
+
+def test_a_state_is_kept_once_for_each_sequence():
+    """64 MB of state are there whatever the context: 0.5 GB for eight sequences."""
+    plain, hybrid = entry("a/plain", 8, cache=0), entry("a/hybrid", 8, cache=0, state_bytes=64_000_000)
+    needed = [fitting([one], sequences=8).models[0].fit.needed_bytes[0] for one in (plain, hybrid)]
+    assert needed[1] - needed[0] == 8 * 64_000_000
+
+
+@pytest.mark.parametrize("context", [1_000, 8_192, 131_072])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "openai/gpt-oss-20b",
+        "meta-llama/Llama-4-Maverick-17B-128E-Instruct",
+        "Qwen/Qwen3.5-397B-A17B",
+        "deepseek-ai/DeepSeek-V3.2",
+        "Qwen/Qwen3-30B-A3B",
+    ],
+)
+def test_the_catalog_counts_the_cache_as_inspect_does(sizer, name, context):
+    """Cache and state of an entry are those of its headers, windows full or not."""
+    outcome = sizer("inspect", name, "--offline", "--context", str(context), "--cache-dtype", "bf16", "--json")
+    memory = outcome.json["report"]["memory"]
+    kept = find(name).kv_cache_bytes(context)
+    assert kept == memory["kv_cache_bytes"] + memory["state_bytes"]
+    spec = attention_of(find(name))
+    assert kv_cache_bytes(spec, context) + state_bytes(spec) == kept
+
+
+def test_windows_that_cannot_be_are_refused():
+    """Windows hold no more than a token adds, and a window has a length."""
+    wrong = [CacheWindow(tokens=10, bytes_per_token=200_000), CacheWindow(tokens=0, bytes_per_token=1)]
+    for window, why in zip(
+        wrong, ("windows hold more than a token adds", "a window and its bytes are positive"), strict=True
+    ):
+        assert problems([entry("a/b", 8, kv_cache_windows=(window,))]) == [f"`a/b`: {why}"]
 
 
 def test_what_is_not_known_is_not_judged():

@@ -104,7 +104,7 @@ def _facts(report: CatalogDetail) -> list[tuple[str, str]]:
     if entry.effective_context_tokens is not None:
         facts.append(("effective", _context(entry.effective_context_tokens, entry.effective_context_source)))
     if entry.kv_cache_bytes_per_token is not None:
-        facts.append(("KV cache", f"{format_bytes(entry.kv_cache_bytes_per_token)} a token at 16 bits"))
+        facts.append(("KV cache", _cache(entry)))
     facts += [
         ("takes", entry.modality.replace("+", ", ")),
         ("made for", entry.task),
@@ -112,6 +112,13 @@ def _facts(report: CatalogDetail) -> list[tuple[str, str]]:
         ("released", str(entry.released or "unknown")),
     ]
     return facts
+
+
+def _cache(entry: CatalogEntry) -> str:
+    said = f"{format_bytes(entry.kv_cache_bytes_per_token or 0)} a token at 16 bits"
+    for window in entry.kv_cache_windows:
+        said += f", {format_bytes(window.bytes_per_token)} of it only for the last {format_integer(window.tokens)}"
+    return said + (f", and {format_bytes(entry.state_bytes)} of state" if entry.state_bytes else "")
 
 
 def _exact(entry: CatalogEntry, count: int | None, precision: int) -> str:

@@ -71,5 +71,10 @@ def _footer(report: FitList) -> str:
     hidden += [f"{report.too_short} with a shorter context"] if report.too_short else []
     said += [f"Not shown: {' and '.join(hidden)}"] if hidden else []
     if report.unknown:
-        said.append(f"{len(report.unknown)} might fit, but their cache or size is not known (see --json)")
+        some = ", ".join(safe(name.rpartition("/")[2]) for name in report.unknown[:2])
+        rest = "" if len(report.unknown) <= 2 else " ..."
+        said.append(
+            f"{plural(len(report.unknown), 'model')} not judged, their cache or size is not in the catalog: "
+            f"{some}{rest} (all in --json)"
+        )
     return ". ".join(said) + "."

@@ -503,3 +503,47 @@ def test_without_headers_a_bare_model_may_be_an_encoder():
     config = {"model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}
     assert describe_attention(config | {"architectures": ["BertModel"]}).form == "unknown"
     assert describe_attention(config | {"architectures": ["BertForMaskedLM"]}).form == "encoder"
+
+
+def test_a_decoder_that_reads_the_source_with_its_own_projections():
+    """T5Gemma 2 merges both attentions: each layer keeps 2 x 4 heads x 256 of the text and of the source."""
+    config = {"architectures": ["T5Gemma2ForConditionalGeneration"], "is_encoder_decoder": True, "vocab_size": 32_000}
+    config["decoder"] = {"num_hidden_layers": 2, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256}
+    placed = []
+    for stack in ("encoder", "decoder"):
+        placed += attention(f"model.{stack}.layers.*.self_attn", 2304, 1024, range(2), queries=2048)
+    (group,) = describe_attention(config, [*placed, TABLE]).groups
+    kinds = [(mixer.kind, mixer.elements_per_token) for mixer in group.mixers]
+    assert kinds == [("grouped_query", 2048), ("cross", 2048)]
+
+
+def test_a_number_of_layers_beside_a_list_of_them():
+    """The list stands in the text's own config, the number in another part's: there are as many as the list has."""
+    text = {key: value for key, value in LLAMA.items() if key != "num_hidden_layers"}
+    text["layers_block_type"] = ["attention", "moe", "attention"]
+    config = {"text_config": text, "word_timestamp_config": {"vocab_size": 23_863, "num_hidden_layers": 2}}
+    config["architectures"] = ["SpeechForConditionalGeneration"]
+    spec = describe_attention(config)
+    assert (spec.layers, spec.attention_layers) == (3, 2)
+
+
+def test_a_short_convolution_after_the_feed_forward():
+    """A convolution of 4 inputs on each of 64 channels keeps 256 elements, whatever module its name begins with."""
+    placed = [
+        *attention("model.layers.*.attn", 64, 64, range(2)),
+        tensor("model.layers.*.mlp_sconv.weight", 64, 1, 4, layers=range(2), component="dense_ffn"),
+        tensor("model.layers.*.mlp_norm.weight", 64, layers=range(2), component="norms"),
+        TABLE,
+    ]
+    (group,) = describe_attention(LLAMA | {"hidden_size": 64, "num_hidden_layers": 2}, placed).groups
+    assert [mixer.convolution_elements for mixer in group.mixers if mixer.kind == "convolution"] == [256]
+
+
+def test_a_layer_s_own_entry():
+    """`per_layer_config` may call layer 5 `05`: its heads are twice as wide."""
+    config = LLAMA | {"num_hidden_layers": 6, "head_dim": 128, "per_layer_config": {"05": {"head_dim": 256}}}
+    spec = describe_attention(config)
+    assert {mixer.key_dim: group.layers for group in spec.groups for mixer in group.mixers} == {
+        128: (0, 1, 2, 3, 4),
+        256: (5,),
+    }

@@ -31,6 +31,9 @@ class Model:
     task: str = "chat"
     released: datetime.date | None = None
 
+    def kv_cache_bytes(self, context_tokens):
+        return None if self.kv_cache_bytes_per_token is None else self.kv_cache_bytes_per_token * context_tokens
+
 
 MIXTURE = Model(id="a/30B-A3B", total_parameters=30_532_122_624, active_parameters=3_353_554_944)
 THREE_B = Model(id="a/3B", total_parameters=3_212_749_824, active_parameters=3_212_749_824)
