@@ -18,7 +18,7 @@ def find_prediction_layers(groups: Iterable[LogicalTensor], width: int) -> set[P
     """Where extra prediction layers stand: a layer like those of the main stack, and a matrix that joins the token's
     embedding with the hidden state (width x twice the width) beside it.
 
-    It is one of the last layers of the main stack, another and shorter stack, or a module of its own.
+    It is one of the last layers of the main stack, another and far shorter stack, or a module of its own.
     """
     groups = list(groups)
     joins = [group for group in groups if group.shape == (width, 2 * width) and not _is_of_layer(group)]
@@ -35,7 +35,8 @@ def find_prediction_layers(groups: Iterable[LogicalTensor], width: int) -> set[P
         if inside:
             places: set[Place] = {(place, index[0]) for index in join.indices}
             own = {number for _, number in places if number is not None}
-            is_extra = _are_last(own, numbers[main]) if place == main else own == numbers[place] != numbers[main]
+            is_few = len(own) == 1 or 4 * len(own) <= len(numbers[main])  # half of some stacks joins the other half
+            is_extra = is_few and own == set(sorted(numbers[place])[-len(own) :] if place == main else numbers[place])
         else:
             places, is_extra = {(place, None)}, bool(place) and not f"{main}.".startswith(f"{place}.")
         usual = [matrices for at, matrices in layers.items() if at[0] == main and at not in places]
@@ -75,11 +76,6 @@ def _matrices_by_layer(groups: Sequence[LogicalTensor]) -> dict[Place, Counter[t
         for index in group.indices:
             layers[place, index[0] if inside else None][shape] += 1
     return layers
-
-
-def _are_last(own: set[int], numbers: set[int]) -> bool:
-    """Whether these are the last layers, and few: the later half of some stacks joins the earlier one."""
-    return own == set(sorted(numbers)[-len(own) :]) and (len(own) == 1 or 4 * len(own) <= len(numbers))
 
 
 def _holds_a_layer(
