@@ -64,7 +64,7 @@ def parse_reference(text: str) -> Reference:
         raise _refuse(text, "it is empty")
     if "://" in text:
         return _parse_url(text)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))  # Path.expanduser raises for a user who does not exist
     if _exists(path):
         return _parse_local(text, path)
     if _WINDOWS.match(text) or "\\" in text:
@@ -169,7 +169,7 @@ def _exists(path: Path) -> bool:
     try:
         path.stat()
     except (OSError, ValueError):
-        return path.is_symlink() if "\0" not in str(path) else False
+        return os.path.islink(path)  # a broken one is there; False for a name that no file can have
     return True
 
 

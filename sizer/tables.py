@@ -160,6 +160,8 @@ def convert(value: Any, kind: type[T], *, where: str) -> T:
             return msgspec.convert(value, kind, strict=True)
         except msgspec.ValidationError as error:
             raise _refuse(where, str(error)) from error
+        except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can spell
+            raise _refuse(where, "a text in it is not Unicode") from error
 
 
 @functools.cache

@@ -42,6 +42,8 @@ class Declared:
     """Schemes of groups of modules by name, pattern or class, where there are several."""
     widths: frozenset[int] = frozenset()
     """Layer dimensions that the configuration names."""
+    unusable: tuple[str, ...] = ()
+    """Sections that are no object, by key: what they say is not known."""
 
     @property
     def differs_by_name(self) -> bool:
@@ -96,7 +98,14 @@ def read_declared(
         by_name=by_name,
         by_target=tuple(by_target) if len({scheme for _, scheme in by_target}) > 1 else (),
         widths=frozenset(_widths(config, depth=0)),
+        unusable=tuple(_unusable(config)),
     )
+
+
+def _unusable(config: Mapping[str, Any]) -> Iterator[str]:
+    for holder in (config, *(config.get(key) for key in _NESTED)):
+        if isinstance(holder, Mapping):
+            yield from (key for key in _SECTIONS if not isinstance(holder.get(key), Mapping | None))
 
 
 def _sections(config: Mapping[str, Any], documents: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:

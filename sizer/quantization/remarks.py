@@ -42,6 +42,8 @@ def remarks(
     yield from _doubts(pairs, is_known=False, code="quantization.unknown", used="stored elements are counted")
     yield from _doubts(pairs, is_known=True, code="quantization.inexact", used="the likeliest count is used")
     yield from _disagreement(pairs, declared, is_refuted=is_refuted)
+    for key in dict.fromkeys(declared.unusable):
+        yield Notice(code="config.type", message=f"`{key}` of the configuration is not a JSON object; it was ignored.")
     if repeated:
         name = next(iter(repeated))
         yield Notice(

@@ -259,6 +259,7 @@ class _Loader:
         if not present and draft.files and draft.weights.is_complete:
             self._notice("index.unusable", f"`{path}` was ignored: it names {_quoted(absent)}, which are not here.")
             draft.weight_map = {}
+            self._doubt_shards(draft)
             return
         if not present:
             raise InvalidDataError(
@@ -296,7 +297,11 @@ class _Loader:
         if not weights.is_complete:
             self._notice("shards.missing", f"The numbers of `{weights.name}` have gaps: shards are missing.")
             self._lacks(draft, weights.missing)
-        elif "-of-" in weights.files[0].path:
+        self._doubt_shards(draft)
+
+    def _doubt_shards(self, draft: _Draft) -> None:
+        """Shards without a usable index are not read as whole; one file needs none."""
+        if "-of-" in draft.weights.files[0].path:
             self._is_whole = self._is_retryable = False
 
     def _lacks(self, draft: _Draft, paths: Iterable[str]) -> None:
@@ -363,10 +368,17 @@ class _Loader:
             if len(paths) > 1:
                 said = _join(folder, draft.weight_map.get(name, ""))
                 home[name] = said if said in paths else paths[0]
+        shapes: dict[str, set[tuple[str, tuple[int, ...]]]] = {name: set() for name in home}
+        for header in headers:
+            for tensor in header.tensors:
+                if tensor.name in home:
+                    shapes[tensor.name].add((tensor.dtype, tensor.shape))
+        unlike = [name for name, found in shapes.items() if len(found) > 1]
+        differ = f"; they differ in dtype or shape ({_quoted(unlike)})" if unlike else ""
         self._notice(
             "shards.repeated_tensor",
             f"{plural(len(home), 'tensor is', 'tensors are')} in more than one shard ({_quoted(list(home))}); "
-            "each was counted once.",
+            f"each was counted once, where the index says or in the first{differ}.",
         )
         return tuple(
             dataclasses.replace(

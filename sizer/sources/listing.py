@@ -11,6 +11,7 @@ from sizer.errors import InvalidDataError
 from sizer.notices import Notice
 from sizer.sources.answers import Subject
 from sizer.sources.interface import FileEntry, HubFacts, Listing
+from sizer.units import plural
 
 __all__ = ["read_listing", "read_revision_names"]
 
@@ -33,17 +34,24 @@ def read_listing(raw: bytes, asked: str, subject: Subject) -> Listing:
     siblings = answer.get("siblings")
     if not isinstance(siblings, list):
         raise _odd_answer(subject, "it has no list of files")
-    notices: tuple[Notice, ...] = ()
+    notices: list[Notice] = []
     if repository.lower() != asked.lower():
-        notices = (
-            Notice(code="hub.renamed", message=f"`{asked}` is now `{repository}` on the Hub; the new name was read."),
+        message = f"`{asked}` is now `{repository}` on the Hub; the new name was read."
+        notices.append(Notice(code="hub.renamed", message=message))
+    files, refused = _files(siblings)
+    if refused:
+        message = (
+            f"{plural(len(refused), 'name')} in the list of files, `{refused[0][:100]}` first, cannot be asked for "
+        )
+        notices.append(
+            Notice(code="hub.file_name", message=f"{message}(no text, or outside the repository); left out.")
         )
     return Listing(
         repository=repository,
         commit=commit,
-        files=tuple(entry for item in siblings if (entry := _entry(item)) is not None),
+        files=files,
         hub=_facts(answer),
-        notices=notices,
+        notices=tuple(notices),
     )
 
 
@@ -56,11 +64,27 @@ def read_revision_names(raw: bytes) -> list[str]:
     return [name for ref in refs if (name := _text(_table(ref).get("name"))) is not None]
 
 
-def _entry(item: object) -> FileEntry | None:
-    path = item.get("rfilename") if isinstance(item, dict) else None
-    if not isinstance(item, dict) or not isinstance(path, str) or ".." in path.split("/") or path.startswith("/"):
-        return None
-    return FileEntry(path=path, size_bytes=_count(item.get("size")))
+def _files(siblings: list[Any]) -> tuple[tuple[FileEntry, ...], list[str]]:
+    """The files, and the names that no file of a repository can have."""
+    files, refused = [], []
+    for item in siblings:
+        path = item.get("rfilename") if isinstance(item, dict) else None
+        if not isinstance(path, str) or not path:
+            continue
+        if _is_path(path):
+            files.append(FileEntry(path=path, size_bytes=_count(item.get("size"))))
+        else:
+            refused.append(path)
+    return tuple(files), refused
+
+
+def _is_path(path: str) -> bool:
+    """Whether it names something below the repository, in text: half of a surrogate pair is none."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return not path.startswith("/") and ".." not in path.split("/")
 
 
 def _facts(answer: Mapping[str, Any]) -> HubFacts:

@@ -181,3 +181,53 @@ def test_an_empty_folder_is_no_model(sizer: Any, tmp_path: Path) -> None:
     assert outcome.json["error"]["code"] == "usage.no_model"
     (tmp_path / "config.json").write_text('{"model_type": "x"}')
     assert sizer("inspect", tmp_path, "--json").json["report"]["total_parameters_basis"] == "unknown"
+
+
+def small(dtype: str = "F32", **shapes: tuple[int, ...]) -> bytes:
+    """A safetensors file of these tensors, four bytes an element."""
+    entries, offset = {}, 0
+    for name, shape in shapes.items():
+        size = 4
+        for dimension in shape:
+            size *= dimension
+        entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(entries).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(offset)
+
+
+def test_a_broken_index_beside_numbered_shards(sizer: Any, tmp_path: Path) -> None:
+    """The index is damage (exit code 5) that is named; the total of the shards stands beside it, marked."""
+    for number, name in enumerate("ab", 1):
+        (tmp_path / f"model-{number:05d}-of-00002.safetensors").write_bytes(small(**{name: (2, 3)}))
+    (tmp_path / "model.safetensors.index.json").write_bytes(b'{"weight_map": [')
+    outcome = sizer("inspect", str(tmp_path), "--json")
+
+    assert outcome.code == outcome.json["error"]["exit_code"] == 5
+    assert outcome.json["error"]["code"] == "reading.damaged"
+    assert "model.safetensors.index.json" in outcome.json["error"]["message"]
+    report = outcome.json["report"]
+    assert (report["total_parameters"], report["total_parameters_basis"]) == (12, "counted")
+    assert report["reading"]["complete"] is False
+    assert "index.unusable" in [warning["code"] for warning in report["warnings"]]
+
+
+def test_a_tensor_of_two_shapes(sizer: Any, tmp_path: Path) -> None:
+    """Two shards that give one name unlike shapes are pointed out; the first is counted."""
+    (tmp_path / "model-00001-of-00002.safetensors").write_bytes(small(a=(2, 3)))
+    (tmp_path / "model-00002-of-00002.safetensors").write_bytes(small(a=(2, 5), b=(7,)))
+    report = sizer("inspect", str(tmp_path), "--json").json["report"]
+
+    assert report["total_parameters"] == 6 + 7
+    (message,) = [each["message"] for each in report["warnings"] if each["code"] == "shards.repeated_tensor"]
+    assert "they differ in dtype or shape (`a`)" in message
+
+
+def test_many_other_sets_take_thirty_lines(sizer: Any, tmp_path: Path) -> None:
+    """Of very many other weights thirty are named at the terminal, and all in --json."""
+    for step in range(100, 151):
+        (tmp_path / f"step_{step * 10}.safetensors").write_bytes(small(a=(1,)))
+    lines = sizer("inspect", str(tmp_path)).out.splitlines()
+    assert sum("step_" in line for line in lines if "safetensors, 1 file" in line) == 30
+    assert any("20 more (--json names them)" in line for line in lines)
+    assert len(sizer("inspect", str(tmp_path), "--json").json["report"]["alternatives"]) == 50

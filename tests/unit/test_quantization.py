@@ -418,6 +418,16 @@ def test_fused_experts_of_eight_bits_drop_their_row_statistics(name: str, rows: 
     assert not unpacked.notices
 
 
+@pytest.mark.parametrize("section", [[1], "int4", 4, True])
+def test_a_section_that_is_no_object_is_said(section: object) -> None:
+    """A `quantization_config` of another type says nothing, and that it was ignored is said once."""
+    config = {"quantization_config": section, "text_config": {"quantization_config": section}}
+    unpacked = run(tensor("norm.weight", "BF16", 64), config=config)
+
+    assert [notice.code for notice in unpacked.notices] == ["config.type"]
+    assert "`quantization_config`" in unpacked.notices[0].message
+
+
 def test_a_declared_method_without_packed_weights_is_said() -> None:
     """A dequantised copy keeps its old configuration: the tensors count, and the reader is told."""
     unpacked = run(

@@ -141,3 +141,11 @@ def test_special_files(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as error:
             parse_reference(str(tmp_path / name))
         assert why in error.value.because
+
+
+@pytest.mark.parametrize("text", ["./" + "x" * 5_000, "a" * 300 + "/b", "a/b@" + "x" * 9_999, "~nosuchuser/x", "/\0"])
+def test_names_that_nothing_can_have(text: str) -> None:
+    """A name that is too long, or below the home of nobody, is refused like any other that is not there."""
+    with pytest.raises(UsageError) as error:
+        parse_reference(text)
+    assert error.value.code == "usage.reference"

@@ -56,6 +56,13 @@ def test_convert_refuses_wrong_types():
         tables.convert([{"name": "a", "size": "3"}], list[Row], where="rows.yaml")
 
 
+def test_convert_refuses_text_that_is_no_unicode():
+    """Half of a surrogate pair, which JSON can spell, is the file's fault in any place."""
+    for value in ({"name": 1, "size": "\ud800"}, {"name": "a", "size": "\ud800"}, "\ud800"):
+        with pytest.raises(UsageError):
+            tables.convert(value, Row, where="x.json")
+
+
 @pytest.mark.parametrize(
     "call", ["convert({'items': [{'size': 1}]}, Outer, where='x')", "load_table('size_classes.yaml', Outer)"]
 )

@@ -19,6 +19,7 @@ from sizer.units import format_bytes, format_count, format_integer, format_perce
 __all__ = ["show", "show_many"]
 
 _BASIS_MARK = {"counted": "", "declared": " (declared)", "estimated": " (estimated)", "unknown": ""}
+_OTHERS_SHOWN = 30
 _TABLE_WIDTH = 72
 """Columns from which on a table has room for its numbers."""
 _LABEL_WIDTH = 40
@@ -141,7 +142,9 @@ def _facts(report: Inspection) -> list[tuple[str, str]]:
         basis = _BASIS_MARK[report.weights_bytes_basis]
         facts.append(("weights", f"{format_bytes(report.weights_bytes)}{basis} {_storage(report)}"))
     facts.append(("read from", _origin(report)))
-    facts.extend(("also there", safe(other)) for other in report.alternatives)
+    facts.extend(("also there", safe(other)) for other in report.alternatives[:_OTHERS_SHOWN])
+    if (more := len(report.alternatives) - _OTHERS_SHOWN) > 0:
+        facts.append(("also there", f"{format_integer(more)} more (--json names them)"))
     return facts
 
 

@@ -234,6 +234,14 @@ def test_numbers_with_gaps_of_other_files() -> None:
     assert checkpoint.reading.complete
 
 
+def test_an_index_of_nothing_beside_numbered_shards() -> None:
+    """Where an index names other files, numbered shards are counted and the reading is marked."""
+    checkpoint = load({INDEX: weight_map(a="x.safetensors"), ONE: "a", TWO: "b"})
+    assert names(checkpoint) == [["a", "b"]]
+    assert codes(checkpoint) == ["index.unusable"]
+    assert (checkpoint.reading.complete, checkpoint.has_all_weights) == (False, True)
+
+
 def test_too_many_shards() -> None:
     """An index that names more shards than any model has is refused before one is read."""
     shards = {f"t{number}": f"s{number}.safetensors" for number in range(2_001)}

@@ -350,3 +350,27 @@ def test_a_large_index_is_compared_name_by_name(hub: Hub, source: Any) -> None:
     assert checkpoint.parts[0].documents == {"model.safetensors.index.json": {"total_size": 1_600}}
     assert checkpoint.reading.complete
     assert sum(len(header.tensors) for header in checkpoint.parts[0].headers) == 400
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\ud800.safetensors", "\udfff/config.json", "/etc/x.safetensors", "../x.safetensors", "a/../../x.safetensors"],
+)
+def test_names_that_no_file_can_have(hub: Hub, source: Any, name: str) -> None:
+    """A name that is no text, or leads out of the repository, is left out, said, and never asked for."""
+    hub.add("org/model", {name: ONE, "model.safetensors": ONE})
+    checkpoint = load(source("org/model"))
+
+    assert [head.path for head in checkpoint.parts[0].headers] == ["model.safetensors"]
+    assert [notice.code for notice in checkpoint.notices] == ["hub.file_name"]
+    assert {seen.path for seen in hub.requests} <= {"", "model.safetensors"}
+
+
+@pytest.mark.parametrize(
+    "name", ["a\x1b[31mb\x07.safetensors", "a\nb.safetensors", "\u202ex.safetensors", "%2e%2e/?#.safetensors"]
+)
+def test_odd_names_are_asked_for_as_they_are(hub: Hub, source: Any, name: str) -> None:
+    """Control characters and marks of addresses in a name are quoted in the address: that very file is read."""
+    hub.add("org/model", {name: ONE})
+    (part,) = load(source("org/model")).parts
+    assert [head.path for head in part.headers] == [name]
