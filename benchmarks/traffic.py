@@ -43,7 +43,7 @@ def main() -> None:
     measure("  with sessions", parquet, options.rows, "--sessions")
     print(f"JSON Lines: {options.lines:,} lines, {lines.stat().st_size / options.lines:,.0f} bytes each")
     for _ in range(3):
-        measure("  standard library", lines, options.lines, hide_duckdb=True)
+        measure("  without extras", lines, options.lines, hide_duckdb=True)
         measure("  DuckDB", lines, options.lines)
 
 

@@ -1,4 +1,4 @@
-"""Where a log's requests come from: files for the standard library or DuckDB, or another engine's result."""
+"""Where a log's requests come from: files, for `reader` or DuckDB, or another engine's result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Request logs read with the standard library: JSON Lines and CSV, plain or gzipped, from files or stdin.
+"""Request logs read without extras: JSON Lines and CSV, plain or gzipped, from files or stdin.
 
 One pass, bounded memory: rows go into the histogram and are forgotten. Parquet goes to `engine`.
 """
