@@ -25,8 +25,8 @@ def collect_logs(
 ) -> tuple[Traffic, int]:
     """The traffic of files, globs or `-`, and how many files there were.
 
-    Parquet goes to DuckDB, as do text logs over 256 MB where it is installed; all else is read with the
-    standard library. Raises NotFoundError or UsageError.
+    Parquet goes to DuckDB, as do text logs over 256 MB where it is installed; all else is read by `reader`.
+    Raises NotFoundError or UsageError.
     """
     paths = expand(patterns)
     schema = custom_schema(columns) if columns else None
