@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--endpoint", required=True)
     parser.add_argument("--note", required=True)
     parser.add_argument("--facts", type=Path)
+    parser.add_argument("--folder", type=Path, default=Path(__file__).parent.parent / "data" / "headers")
     parser.add_argument("--no-commit", action="store_true")
     parser.add_argument("repositories", nargs="+")
     arguments = parser.parse_args()
@@ -34,7 +35,7 @@ def main() -> None:
     if arguments.facts:
         with arguments.facts.open(newline="") as stream:
             facts = {row["repo_id"]: row for row in csv.DictReader(stream)}
-    folder = Path(__file__).parent.parent / "data" / "headers"
+    folder = arguments.folder
     folder.mkdir(exist_ok=True)
     for repository in arguments.repositories:
         checkpoint = load_checkpoint(HubSource(repository, address=arguments.endpoint), parse_reference(repository))

@@ -23,7 +23,11 @@ func main() {
 			panic(err)
 		}
 		var weights, cache uint64
-		for _, device := range file.EstimateLLaMACppRun(parser.WithLLaMACppContextSize(int32(context))).Devices {
+		run := file.EstimateLLaMACppRun(
+			parser.WithLLaMACppContextSize(int32(context)),
+			parser.WithLLaMACppOffloadLayers(0), // with offloading, the head is counted on both sides
+		)
+		for _, device := range run.Devices {
 			weights += uint64(device.Weight.Input + device.Weight.Compute + device.Weight.Output)
 			cache += uint64(device.KVCache.Sum())
 		}
