@@ -233,6 +233,8 @@ def _counts(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> _Counts:
     basis = "counted" if is_exact else "estimated"
     why = next((p.unpacked.why_inexact for p in parts if p.unpacked.why_inexact), "tensors are padded")
     reason = "" if is_exact else f"the packing leaves the count open: {why}"
+    if not total:
+        return _Counts(total=0, total_basis=basis, active_reason="the files hold no parameters")
     if checkpoint.format == "adapter":
         base = checkpoint.base_model or "an unnamed model"
         return _Counts(

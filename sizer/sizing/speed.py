@@ -263,10 +263,10 @@ def estimate_speed(
 ) -> Speed:
     """Decode and prefill of a model at a place; the reason where a figure is missing."""
     measure = f"llama-bench -p {min(context_tokens, 4096)} -n 128, or vllm bench latency --batch-size {sequences}"
-    if target.device is None or reads is None:
-        why = (
-            "the active parameters are not known" if reads is None else "no bandwidth is known for an amount of memory"
-        )
+    if target.device is None or reads is None or not reads.active_parameters:
+        why = "no bandwidth is known for an amount of memory"
+        if reads is None or not reads.active_parameters:
+            why = "the active parameters are not known" if reads is None else "there are no parameters"
         return Speed(
             target=target.name, decode=None, prefill=None, basis="unknown", assumptions=(), measure=measure, reason=why
         )

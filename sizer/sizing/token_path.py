@@ -109,11 +109,11 @@ class _Sum:
 def follow_token(reference: str, repository: str, anatomy: Anatomy, spec: AttentionSpec) -> TokenPath:
     """The way of one token through a counted model. Raises InvalidDataError where there are no layers to follow."""
     inside, outside = _sums(anatomy)
-    if not inside:
+    if not inside or not anatomy.total:
         raise InvalidDataError(
             f"`{repository}` has no layers that a token could be followed through",
             code="token_path.no_layers",
-            because="no tensor of its text stack carries a layer number",
+            because="no tensor of its text stack carries a layer number" if anatomy.total else "it holds no parameters",
             hint=f"`sizer inspect {repository}` lists what it holds",
         )
     kinds = tuple(_kinds(inside, anatomy.experts, spec))

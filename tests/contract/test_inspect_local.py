@@ -231,3 +231,20 @@ def test_many_other_sets_take_thirty_lines(sizer: Any, tmp_path: Path) -> None:
     assert sum("step_" in line for line in lines if "safetensors, 1 file" in line) == 30
     assert any("20 more (--json names them)" in line for line in lines)
     assert len(sizer("inspect", str(tmp_path), "--json").json["report"]["alternatives"]) == 50
+
+
+@pytest.mark.parametrize("shapes", [{}, {"model.layers.0.self_attn.q_proj.weight": (0, 2**63)}])
+@pytest.mark.parametrize(
+    "command", [("inspect",), ("inspect", "--on", "h100"), ("compare",), ("diff",), ("moe",), ("tune",)]
+)
+def test_a_file_without_parameters(sizer: Any, tmp_path: Path, shapes: Any, command: tuple[str, ...]) -> None:
+    """Nothing is divided by a total of zero: the count is 0, what follows from it is unknown or refused."""
+    (tmp_path / "model.safetensors").write_bytes(small(**shapes))
+    references = [str(tmp_path)] * (2 if command[0] in ("compare", "diff") else 1)
+    outcome = sizer(command[0], *references, *command[1:], "--json")
+    assert outcome.code in (0, 5)
+    assert sizer(command[0], *references, *command[1:]).code == outcome.code
+    if command[0] == "inspect":
+        report = outcome.json["report"]
+        assert (report["total_parameters"], report["active_parameters"]) == (0, None)
+        assert report["active_parameters_reason"] == "the files hold no parameters"
