@@ -356,9 +356,10 @@ class _Loader:
         names = {tensor.name for header in headers for tensor in header.tensors}
         if draft.weight_map:
             self._compare_index(names, draft)
-        if len(names) == total:
-            return tuple(headers)
         folder = draft.weights.folder
+        if len(names) == total:
+            self._compare_places(headers, draft)
+            return tuple(headers)
         holders: dict[str, list[str]] = {}
         for header in headers:
             for tensor in header.tensors:
@@ -413,6 +414,24 @@ class _Loader:
                 "index.unnamed_tensor",
                 f"`{draft.weights.index}` leaves out {plural(len(unnamed), 'tensor')} of the headers "
                 f"({_quoted(sorted(unnamed))}); they were counted.",
+            )
+
+    def _compare_places(self, headers: Sequence[Header], draft: _Draft) -> None:
+        """Whether every tensor is in the file that the index gives for it: loaders look only there."""
+        said = draft.weight_map.get
+        before = len(_join(draft.weights.folder, "x")) - 1
+        astray = [
+            tensor.name
+            for header in headers
+            for place in (header.path[before:],)
+            for tensor in header.tensors
+            if said(tensor.name, place) != place
+        ]
+        if astray:
+            self._notice(
+                "index.wrong_shard",
+                f"`{draft.weights.index}` gives another file than they are in for "
+                f"{plural(len(astray), 'tensor')} ({_quoted(astray)}); the headers were counted.",
             )
 
     def _nothing_read(self, error: Exception, drafts: Sequence[_Draft]) -> Exception:

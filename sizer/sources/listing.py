@@ -65,17 +65,18 @@ def read_revision_names(raw: bytes) -> list[str]:
 
 
 def _files(siblings: list[Any]) -> tuple[tuple[FileEntry, ...], list[str]]:
-    """The files, and the names that no file of a repository can have."""
-    files, refused = [], []
+    """The files, each once, and the names that no file of a repository can have."""
+    files: dict[str, FileEntry] = {}
+    refused = []
     for item in siblings:
         path = item.get("rfilename") if isinstance(item, dict) else None
         if not isinstance(path, str) or not path:
             continue
         if _is_path(path):
-            files.append(FileEntry(path=path, size_bytes=_count(item.get("size"))))
+            files.setdefault(path, FileEntry(path=path, size_bytes=_count(item.get("size"))))
         else:
             refused.append(path)
-    return tuple(files), refused
+    return tuple(files.values()), refused
 
 
 def _is_path(path: str) -> bool:

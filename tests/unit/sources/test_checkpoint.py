@@ -275,6 +275,17 @@ def test_repeated_tensor() -> None:
     assert [[tensor.name for tensor in head.tensors] for head in checkpoint.parts[0].headers] == [["a", "b"], ["c"]]
 
 
+@pytest.mark.parametrize("folder", ["", "sub/"])
+def test_tensors_in_another_shard_than_the_index_says(folder: str) -> None:
+    """A loader goes by the index and would not find such a tensor; the headers count it, with a notice."""
+    files = {f"{folder}{INDEX}": weight_map(a=ONE, b=ONE, c=TWO), f"{folder}{ONE}": "a", f"{folder}{TWO}": "bc"}
+    checkpoint = load(files)
+    assert names(checkpoint) == [["a", "b", "c"]]
+    assert codes(checkpoint) == ["index.wrong_shard"]
+    assert "1 tensor (`b`)" in checkpoint.notices[0].message
+    assert checkpoint.reading.complete
+
+
 def test_one_bad_shard() -> None:
     """A shard that cannot be read leaves the others counted, is named with the reason, and the count incomplete."""
     bad = InvalidDataError("`x` is not a valid safetensors file", code="header.json", because="not JSON")

@@ -501,8 +501,8 @@ def test_answers_of_the_api(hub: Hub, load: Any, play: Any, code: str, exit_code
 
 
 def test_odd_siblings(hub: Hub, load: Any) -> None:
-    """Entries of the list of files that are none, or lead out of the repository, are left out."""
-    paths: list[Any] = [7, "../model.safetensors", "/x.safetensors", FILE]
+    """Entries of the list of files that are none, lead out of the repository or were there before are left out."""
+    paths: list[Any] = [7, "../model.safetensors", "/x.safetensors", FILE, FILE]
     siblings: list[Any] = [1, {}, *({"rfilename": path, "size": "big"} for path in paths)]
     odd = {"siblings": siblings, "tags": 7, "safetensors": [], "gguf": {"total": True}}
     hub.fail(lambda handler, _: handler.reply(200, handler.listing(hub.repositories["org/model"]) | odd), route="api")
