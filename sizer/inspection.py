@@ -6,7 +6,7 @@ Everything here is a pure function of a `Checkpoint`: no network, no clock.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -15,7 +15,7 @@ from sizer.anatomy.estimate import Estimate, estimate_from_bytes, estimate_from_
 from sizer.anatomy.parameters import Anatomy, Component, Experts, analyse
 from sizer.catalog.claims import Claim, Statements, reconcile
 from sizer.catalog.measure import counts_of
-from sizer.catalog.models import load_catalog
+from sizer.catalog.models import CatalogEntry, load_catalog
 from sizer.notices import Notice
 from sizer.quantization.interface import Unpacked
 from sizer.quantization.unpack import unpack
@@ -150,6 +150,7 @@ def inspect_checkpoint(
     weights_bytes = stored if is_whole else stored + sizes if is_sized else None
     weights_basis = "counted" if is_whole else "declared" if is_sized else "unknown"
     sized = _sizing(checkpoint, parts, weights_bytes, weights_basis, sizing)
+    memory = replace(sized.memory, notices=(*sized.memory.notices, *_context_claim(checkpoint, sized.memory)))
     return Inspection(
         reference=checkpoint.reference,
         repository=checkpoint.repository,
@@ -174,7 +175,7 @@ def inspect_checkpoint(
         weights_bytes_basis=weights_basis,
         storage=_storage(parts),
         size_class=classify_pair(counts.active, counts.total),
-        memory=sized.memory,
+        memory=memory,
         fit=sized.fit,
         claims=_claims(checkpoint, parts, counts),
         base_model=checkpoint.base_model,
@@ -203,6 +204,23 @@ def _sizing(
         anatomy = parts[0].anatomy if parts else None
         return size_model(anatomy, config, weights_bytes, settings, weights_basis=weights_basis)
     return size_unknown(why, weights_bytes, settings, weights_basis=weights_basis)
+
+
+def _context_claim(checkpoint: Checkpoint, memory: Memory) -> Iterable[Notice]:
+    """The context that the catalog has from elsewhere, where config.json declares another."""
+    entry = _entry(checkpoint)
+    claimed, declared = (entry.context_tokens if entry else None), memory.longest_context_tokens
+    if entry is not None and claimed and declared and claimed != declared:
+        yield Notice(
+            code="memory.context_claim",
+            message=f"config.json declares a context of {declared:,} tokens, the catalog {claimed:,} "
+            f"({entry.context_source})",
+        )
+
+
+def _entry(checkpoint: Checkpoint) -> CatalogEntry | None:
+    """The catalog's entry of a repository, if it has one."""
+    return next((entry for entry in load_catalog() if entry.id == checkpoint.repository), None)
 
 
 @frozen
@@ -390,7 +408,7 @@ def _claims(checkpoint: Checkpoint, parts: Sequence[PartAnatomy], counts: _Count
         hub_total=checkpoint.hub.total_parameters if checkpoint.hub else None,
         index_total_parameters=_integer(index.get("total_parameters", own.get("total_parameters"))),
         index_total_size=_integer(index.get("total_size")),
-        entry=next((entry for entry in load_catalog() if entry.id == checkpoint.repository), None),
+        entry=_entry(checkpoint),
     )
     return reconcile(counts_of(parts[0].anatomy, stored), stated)
 

@@ -19,7 +19,8 @@ __all__ = ["add_entry", "catalog_file", "entry_text", "insert_entry"]
 
 _ORDER = (
     "id", "family", "basis", "total_parameters", "total_precision", "active_parameters", "active_precision",
-    "source", "checked", "context_tokens", "context_source", "effective_context_tokens",
+    "source", "checked", "context_tokens", "context_source", "unscaled_context_tokens",
+    "effective_context_tokens",
     "effective_context_source", "licence", "modality", "task", "released", "routed_experts", "experts_per_token",
     "kv_cache_bytes_per_token", "kv_cache_windows", "state_bytes", "kv_cache_source", "published_total",
     "published_active", "published_source", "notes",

@@ -44,6 +44,8 @@ class CatalogFit:
     """Key of the weight format."""
     weights_bytes: int
     """Estimated: total parameters in that format."""
+    needs_scaling: bool
+    """Whether the context asked for is beyond what config.json allows as it is: positions must be scaled (YaRN)."""
     fit: Fit
 
 
@@ -163,6 +165,7 @@ def _judge(
             released=entry.released,
             format=width.key,
             weights_bytes=weights,
+            needs_scaling=entry.needs_scaling(context_tokens),
             fit=fit_on(target, spec, memory, _reads(entry, spec, width)),
         )
 

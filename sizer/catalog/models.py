@@ -74,6 +74,8 @@ class CatalogEntry:
     context_tokens: int | None = None
     """The longest context that the configuration or the vendor states."""
     context_source: str | None = None
+    unscaled_context_tokens: int | None = None
+    """What config.json allows as it is, where the context above needs positions that are scaled (YaRN) by hand."""
     effective_context_tokens: int | None = None
     """The longest context that still passes a long-context test. A lower bound where the test went no further."""
     effective_context_source: str | None = None
@@ -119,6 +121,10 @@ class CatalogEntry:
             window.bytes_per_token * max(0, context_tokens - window.tokens) for window in self.kv_cache_windows
         )
         return self.kv_cache_bytes_per_token * context_tokens - beyond + (self.state_bytes or 0)
+
+    def needs_scaling(self, context_tokens: int) -> bool:
+        """Whether a context of that length needs scaled positions."""
+        return self.unscaled_context_tokens is not None and context_tokens > self.unscaled_context_tokens
 
     @property
     def name(self) -> str:
@@ -233,6 +239,10 @@ def _entry_problems(entry: CatalogEntry) -> list[str]:
         ),
         (entry.basis != "counted" or entry.total_precision == entry.active_precision == 1, "a count is exact"),
         ((entry.context_tokens is None) == (entry.context_source is None), "a context and its source go together"),
+        (
+            not entry.unscaled_context_tokens or entry.unscaled_context_tokens < (entry.context_tokens or 0),
+            "without scaling the context is shorter than with it",
+        ),
         (
             (entry.effective_context_tokens is None) == (entry.effective_context_source is None),
             "an effective context and its source go together",

@@ -57,6 +57,7 @@ class Subject(Protocol):
     @property
     def effective_context_tokens(self) -> int | None: ...
     def kv_cache_bytes(self, context_tokens: int) -> int | None: ...
+    def needs_scaling(self, context_tokens: int) -> bool: ...
     @property
     def licence(self) -> str | None: ...
     @property
@@ -263,6 +264,8 @@ def _judge_context(subject: Subject, limits: Limits, leg: Leg) -> _Judgement:
         return _Judgement(fit="unknown", note="the window is not known: it cannot be judged")
     if claim < needed:
         return _refuse("context", f"the window is {format_integer(claim)} tokens, {asked} are needed", claim)
+    if subject.needs_scaling(needed):
+        return _Judgement(note=f"{asked} need scaled positions (YaRN): config.json alone allows less")
     if works is None and needed > claim / 2:
         return _Judgement(note=f"{asked} are above half of the claimed {format_integer(claim)}: test it there")
     return _Judgement()

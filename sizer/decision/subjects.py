@@ -41,6 +41,10 @@ class ReadSubject:
     task: str = "chat"
     released: datetime.date | None = None
 
+    def needs_scaling(self, context_tokens: int) -> bool:
+        """Never: its context is what its own config.json declares."""
+        return False
+
     def kv_cache_bytes(self, context_tokens: int) -> int | None:
         """Cache and state of one sequence of that length, by what a token of the context it was read for takes."""
         return None if self.kept_bytes_per_token is None else math.ceil(self.kept_bytes_per_token * context_tokens)

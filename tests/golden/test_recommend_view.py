@@ -36,6 +36,9 @@ class Model:
     task: str = "chat"
     released: datetime.date | None = datetime.date(2025, 5, 1)
 
+    def needs_scaling(self, context_tokens):
+        return False
+
     def kv_cache_bytes(self, context_tokens):
         return None if self.kv_cache_bytes_per_token is None else self.kv_cache_bytes_per_token * context_tokens
 

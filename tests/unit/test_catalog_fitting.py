@@ -85,6 +85,27 @@ def test_the_catalog_counts_the_cache_as_inspect_does(sizer, name, context):
     assert kv_cache_bytes(spec, context) + state_bytes(spec) == kept
 
 
+def test_a_context_beyond_what_the_config_allows_is_marked(sizer, monkeypatch):
+    """Qwen3-8B takes 131,072 tokens with scaled positions and 40,960 without: beyond those its row has a star."""
+    monkeypatch.setenv("COLUMNS", "80")
+    wanted = ("fit", "--on", "h100", "--family", "qwen3", "--limit", "0", "--context")
+    for context, needs in (("40k", False), ("100k", True)):
+        models = sizer(*wanted, context, "--json").json["report"]["models"]
+        assert [one["needs_scaling"] for one in models if one["id"] == "Qwen/Qwen3-8B"] == [needs]
+        assert ("* the context needs scaled positions" in " ".join(sizer(*wanted, context).out.split())) == needs
+
+
+def test_inspect_says_where_the_catalog_has_another_context(sizer):
+    """config.json's context is what counts; the catalog's stands beside it with its source."""
+    outcome = sizer("inspect", "Qwen/Qwen3-30B-A3B", "--offline", "--json")
+    memory = outcome.json["report"]["memory"]
+    (notice,) = [one for one in memory["notices"] if one["code"] == "memory.context_claim"]
+    assert memory["longest_context_tokens"] == 40_960
+    assert "40,960 tokens, the catalog 131,072 (NVIDIA/RULER" in notice["message"]
+    agreeing = sizer("inspect", "openai/gpt-oss-20b", "--offline", "--json").json["report"]["memory"]
+    assert "memory.context_claim" not in [one["code"] for one in agreeing["notices"]]
+
+
 def test_windows_that_cannot_be_are_refused():
     """Windows hold no more than a token adds, and a window has a length."""
     wrong = [CacheWindow(tokens=10, bytes_per_token=200_000), CacheWindow(tokens=0, bytes_per_token=1)]

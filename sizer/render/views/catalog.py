@@ -101,6 +101,8 @@ def _facts(report: CatalogDetail) -> list[tuple[str, str]]:
     if published:
         facts.append(("published", f"{', '.join(published)} ({safe(entry.published_source or '')})"))
     facts += [("context", _context(entry.context_tokens, entry.context_source))]
+    if entry.unscaled_context_tokens is not None:
+        facts.append(("unscaled", f"{format_integer(entry.unscaled_context_tokens)} tokens as config.json stands"))
     if entry.effective_context_tokens is not None:
         facts.append(("effective", _context(entry.effective_context_tokens, entry.effective_context_source)))
     if entry.kv_cache_bytes_per_token is not None:

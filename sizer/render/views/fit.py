@@ -53,7 +53,7 @@ def _row(model: CatalogFit, names: dict[str, str]) -> tuple[str, ...]:
         mark + format_count(model.total_parameters),
         "" if model.active_parameters is None else format_count(model.active_parameters),
         format_bytes(model.weights_bytes),
-        names[model.format] + (", tight" if model.fit.fits == "tight" else ""),
+        names[model.format] + (", tight" if model.fit.fits == "tight" else "") + ("*" if model.needs_scaling else ""),
         rate,
         "" if not longest else format_tokens(longest),
     )
@@ -70,6 +70,8 @@ def _footer(report: FitList) -> str:
     hidden = [f"{report.too_large} that do not fit ({formats})"] if report.too_large else []
     hidden += [f"{report.too_short} with a shorter context"] if report.too_short else []
     said += [f"Not shown: {' and '.join(hidden)}"] if hidden else []
+    if any(model.needs_scaling for model in report.models):
+        said.append("* the context needs scaled positions (YaRN): config.json alone allows less")
     if report.unknown:
         some = ", ".join(safe(name.rpartition("/")[2]) for name in report.unknown[:2])
         rest = "" if len(report.unknown) <= 2 else " ..."
