@@ -169,7 +169,8 @@ def parse_bytes(text: str, *, name: str, minimum: int = 0, maximum: int = 10**18
 
 
 def _parse(text: str, units: dict[str, int], *, name: str, forms: str, minimum: float, maximum: float) -> float:
-    match = _NUMBER.fullmatch(text.strip())
+    below = text.strip().startswith("-")
+    match = _NUMBER.fullmatch(text.strip().removeprefix("-"))
     unit = units.get(match["unit"].lower()) if match else None
     if match is None or unit is None:
         raise UsageError(
@@ -179,11 +180,11 @@ def _parse(text: str, units: dict[str, int], *, name: str, forms: str, minimum: 
             hint=f"write {name} as {forms}",
         )
     value = float(match["number"].replace("_", "").replace(",", "")) * unit
-    if not minimum <= value <= maximum:
+    if below or not minimum <= value <= maximum:
         raise UsageError(
             f"{name}: `{text}` is out of range",
             code="usage.range",
-            because=f"it must lie between {minimum:g} and {maximum:g}",
+            because=f"it must lie between {minimum:,.10g} and {maximum:,.0f}",
             hint=f"give {name} a value in that range",
         )
     return value

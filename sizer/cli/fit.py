@@ -24,6 +24,7 @@ from sizer.cli.filters import (
 from sizer.cli.options import Json, command_app
 from sizer.cli.output import emit
 from sizer.cli.sizing import CacheDtype, Context, Sequences, sizing_settings
+from sizer.errors import UsageError
 from sizer.units import parse_count
 
 app = command_app()
@@ -31,7 +32,9 @@ app = command_app()
 
 @app.command(epilog="Example: sizer fit --on rtx-4090 --context 16k --license apache-2.0")
 def fit(
-    on: Annotated[str, typer.Option("--on", metavar="WHERE", help="The place: rtx-4090, 2xh100, memory=24GB.")],
+    on: Annotated[
+        list[str] | None, typer.Option("--on", metavar="WHERE", help="The place: rtx-4090, 2xh100, memory=24GB.")
+    ] = None,
     context: Context = "",
     sequences: Sequences = "1",
     cache_dtype: CacheDtype = "auto",
@@ -60,7 +63,16 @@ def fit(
     from sizer.render.views.fit import show
     from sizer.sizing.memory import DEFAULT_CONTEXT
 
-    settings = sizing_settings([on], context, sequences, cache_dtype)
+    if len(on or ()) != 1:
+        raise UsageError(
+            "--on is missing" if not on else f"--on was given {len(on)} times",
+            code="usage.arguments",
+            because="fit looks at one place",
+            hint="write `sizer fit --on rtx-4090`; `sizer devices` lists what there is"
+            if not on
+            else "run it once for each, or write `2xh100` for two of a kind",
+        )
+    settings = sizing_settings(on, context, sequences, cache_dtype)
     wanted = read_filter(
         min_active=min_active, max_active=max_active, min_total=min_total, max_total=max_total, licence=licence,
         family=family, modality=modality, task=task, moe=moe, dense=dense,

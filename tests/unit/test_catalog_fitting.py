@@ -192,6 +192,10 @@ def test_it_stays_within_the_screen(sizer, monkeypatch, width):
         (["--on", "rtx-4090", "--format", "q2"], "usage.choice"),
         (["--on", "abacus"], "usage.device"),
         ([], "usage.arguments"),
+        (["--on", "rtx-4090", "--on", "h100"], "usage.arguments"),
+        (["--on", "rtx-4090", "--sequences", "-1"], "usage.range"),
+        (["--on", "rtx-4090", "--context", "0"], "usage.range"),
+        (["--on", "rtx-4090", "--cache-dtype", "fp9"], "usage.cache_dtype"),
     ],
 )
 def test_bad_input_is_named(sizer, arguments, code):
