@@ -105,7 +105,8 @@ def find_unnamed(groups: Sequence[LogicalTensor], told: Collection[str], setting
     stacks: dict[str, list[LogicalTensor]] = defaultdict(list)
     for group in groups:
         stacks[layer_of(group.name.split("."))].append(group)
-    width = _width(groups, settings)
+    width, said = _width(groups, settings), settings.integers(*vocabulary().keys.experts)
+    declared = said if isinstance(said, list) else [said] if said else []
     lists, selectors = set[str](), set[str]()
     fused: dict[str, frozenset[int]] = defaultdict(frozenset)
     for stack, members in stacks.items():
@@ -122,7 +123,7 @@ def find_unnamed(groups: Sequence[LogicalTensor], told: Collection[str], setting
                 for name in bank.names:
                     fused[name] |= bank.counts
         if not found and width:
-            flat, choosers = _flattened(stack, members, width)
+            flat, choosers = _flattened(stack, members, width, declared)
             fused.update(flat)
             selectors |= choosers
     return Unnamed(lists=frozenset(lists), fused=fused, selectors=frozenset(selectors))
@@ -268,18 +269,31 @@ def _mixes(segments: Iterable[str]) -> bool:
     return words.attention.any(segments) or (words.mixer.any(segments) and not words.dense_ffn.any(segments))
 
 
-def _flattened(stack: str, members: Sequence[LogicalTensor], width: int) -> tuple[dict[str, frozenset[int]], set[str]]:
-    """Experts laid out in two dimensions, in a module with their selector, and that selector."""
+def _flattened(
+    stack: str, members: Sequence[LogicalTensor], width: int, declared: Collection[int]
+) -> tuple[dict[str, frozenset[int]], set[str]]:
+    """Experts laid out in two dimensions, in a module with their selector, and that selector.
+
+    Where config.json does not say how many there are, they have to be wider than a dense feed-forward network.
+    """
     depth = stack.count(".") + 1
     parts: dict[str, list[tuple[str, tuple[int, ...]]]] = defaultdict(list)
     for group in members:
         module, shape = module_of(group.name), group.shape or ()
-        is_wide = len(shape) == 2 and width in shape and max(shape) > _DENSE_RATIO * width
-        if is_wide and len(module) > depth + 1 and not _mixes(module):
+        if len(shape) == 2 and len(module) > depth + 1 and not _mixes(module):
             parts[module[depth]].append((".".join(module), shape))
     for module_name, count, wide in _narrow(members, stack.count("*"), width):
-        flat = parts.get(module_name.split(".")[depth], []) if module_name.count(".") > depth else []
-        is_divided = all(max(shape) % count == 0 and max(shape) // count >= _NARROWEST for _, shape in flat)
-        if wide == width and 4 * count <= width and 1 < len(flat) <= _MOST_MATRICES and is_divided:
-            return {name: frozenset({count}) for name, _ in flat}, {module_name}
+        beside = parts.get(module_name.split(".")[depth], []) if module_name.count(".") > depth else []
+        flat = {name: one for name, shape in beside if (one := _one_of(count, shape, width, count in declared))}
+        bank = _Bank(tuple(flat), (), (), frozenset({count}), tuple(flat.values()), 0)
+        if wide == width and 4 * count <= width and 1 < len(flat) <= _MOST_MATRICES and _is_feed_forward(bank):
+            return {name: frozenset({count}) for name in flat}, {module_name}
     return {}, set()
+
+
+def _one_of(count: int, shape: tuple[int, ...], width: int, is_declared: bool) -> tuple[int, int] | None:
+    """The shape of one of `count` experts that a matrix holds one after the other; None where it holds none."""
+    rows, columns = max(shape), min(shape)
+    one = (rows // count, columns)
+    is_wide = is_declared or rows > _DENSE_RATIO * width
+    return one if rows % count == 0 and width in one and min(one) >= _NARROWEST and is_wide else None

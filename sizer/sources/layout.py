@@ -155,12 +155,17 @@ def find_sets(files: Iterable[FileEntry]) -> list[WeightSet]:
         )
         for (folder, suffix, stem, variant, of), members in groups.items()
     ]
-    sets = [_with_index(weights, indexes) for weights in sorted(sets, key=lambda weights: -len(weights.files))]
+    sets = [_with_index(weights, indexes) for weights in sorted(sets, key=_likeliest_indexed)]
     sets += [
         WeightSet(folder=folder, stem=stem, suffix="safetensors", variant=variant, index=path, is_complete=False)
         for (folder, stem, variant), path in indexes.items()
     ]
     return sorted(_join_numbered(sets), key=lambda weights: (weights.folder, _rank(weights)))
+
+
+def _likeliest_indexed(weights: WeightSet) -> tuple[int, str]:
+    """Which of two sets of one name an index is about: the one of more files, then the numbered one."""
+    return -len(weights.files), weights.files[0].path
 
 
 def choose(sets: Sequence[WeightSet], folder: str) -> WeightSet | None:
