@@ -98,7 +98,7 @@ def _make(
         active_parameters=active,
         active_precision=precisions[1],
         basis=basis,
-        utilisation=None if active is None else active / total,
+        utilisation=None if active is None else min(1.0, active / total),  # a rounded count may exceed an exact one
         size_class=classify_pair(active, total),
         is_marked=is_marked,
     )

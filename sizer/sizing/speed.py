@@ -293,7 +293,8 @@ def _assumptions(reads: Reads, target: Target) -> Iterable[str]:
         f"{LAYER_SECONDS[1] * 1e6:.0f} to {LAYER_SECONDS[0] * 1e6:.0f} us a layer"
     )
     low, high = COMPUTE_SHARE
-    yield f"prefill: {low * 100:.0f} to {high * 100:.0f} % of the dense {reads.compute_bits}-bit rate"
+    own = target.device is None or _own_rate(target.device, reads.compute_bits)
+    yield f"prefill: {low * 100:.0f} to {high * 100:.0f} % of the dense {reads.compute_bits if own else 16}-bit rate"
     if target.devices > 1:
         linked = target.device is not None and _working(target.device, target.devices) > 1
         how = (
@@ -320,14 +321,18 @@ def _attention_operations(spec: AttentionSpec, tokens: int) -> int:
     return total
 
 
+def _own_rate(device: Device, bits: int) -> int | None:
+    """Dense operations per second in floats of so many bits; None where the device has none or nobody states it."""
+    return {4: device.fp4_flops, 8: device.fp8_flops}.get(bits)
+
+
 def _rate(device: Device, bits: int) -> int | None:
     """Dense operations per second in the weights' own type, where the device multiplies it; in 16 bits elsewhere.
 
     Cards for games add up at half the rate in 32 bits, which is what their 16-bit figure says; programs add up in
     16 bits there, at half the rate of 8-bit integers.
     """
-    own = {4: device.fp4_flops, 8: device.fp8_flops}.get(bits)
-    if own:
+    if own := _own_rate(device, bits):
         return own
     half = device.int8_ops // 2 if device.kind == "consumer" and device.int8_ops else 0
     return max(device.bf16_flops or 0, half) or device.fp32_flops

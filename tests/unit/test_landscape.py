@@ -150,3 +150,9 @@ def test_powers_of_ten_keep_apart(sizer, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     ticks = sizer("landscape", "--family", "qwen3").out.splitlines()[1]
     assert re.fullmatch(r" *(?:1|10|100) [kMBT](?: +(?:1|10|100) [kMBT])*\s*", ticks), ticks
+
+
+def test_a_rounded_count_is_no_more_than_all():
+    """12 B active, rounded to billions, of 11.96 B counted are 100 %, not 100.3 %."""
+    (row,) = build_landscape([entry("a/b", 11_959_730_224, 12 * 10**9, active_precision=10**9)], Filter(), []).rows
+    assert row.utilisation == 1.0

@@ -157,3 +157,11 @@ def test_only_a_fabric_makes_all_devices_work_at_the_slow_end():
     alone = estimate_decode(DENSE, LLAMA_8B, H100, context_tokens=1).expected_tokens_per_second
     joined = estimate_decode(DENSE, LLAMA_8B, H100, devices=8, context_tokens=1).expected_tokens_per_second
     assert joined[0] > alone[0]
+
+
+def test_the_rate_that_is_named_is_the_one_that_is_used(sizer):
+    """MXFP4 weights are multiplied in 4 bits on a B200, and in 16 on an H100, which has no 4-bit rate."""
+    for device, bits in (("b200", 4), ("h100", 16)):
+        report = sizer("inspect", "openai/gpt-oss-20b", "--offline", "--on", device, "--json").json["report"]
+        (said,) = [one for one in report["fit"][0]["speed"]["assumptions"] if one.startswith("prefill")]
+        assert f"dense {bits}-bit rate" in said
