@@ -58,11 +58,13 @@ class Fit:
     left_bytes: tuple[int, int] | None
     """What would be left: least and most; negative where it does not fit."""
     longest_context_tokens: int | None
-    """The longest context of every sequence asked for that still fits with the highest overhead."""
+    """The longest context of every sequence asked for that still fits with the highest overhead; null with `fits` yes
+    where nothing bounds it: neither memory nor config.json."""
     longest_context_limit: str | None
     """`memory`, or `model` where config.json's own maximum ends first."""
     most_sequences: int | None
-    """The most sequences of the context asked for that still fit with the highest overhead."""
+    """The most sequences of the context asked for that still fit with the highest overhead; null where they take
+    nothing."""
     cache_copies: int
     """How often devices that split a model each keep the same part of the cache, at most."""
     usd_per_hour: tuple[Decimal, Decimal] | None
@@ -221,12 +223,12 @@ def _longest_context(
     most = _largest(
         lambda tokens: copies * kv_cache.kv_cache_bytes(spec, tokens, memory.cache_dtype, memory.sequences) <= free
     )
-    if spec.context_tokens is not None and most >= spec.context_tokens:
+    if spec.context_tokens is not None and (most is None or most >= spec.context_tokens):
         return spec.context_tokens, "model"
-    return (None, None) if most >= _MOST_TOKENS else (most, "memory")
+    return (None, None) if most is None else (most, "memory")
 
 
-def _most_sequences(spec: AttentionSpec, memory: Memory, target: Target, copies: int) -> int:
+def _most_sequences(spec: AttentionSpec, memory: Memory, target: Target, copies: int) -> int | None:
     def fits(sequences: int) -> bool:
         overhead = _overhead(spec, sequences, target)
         cache = kv_cache.kv_cache_bytes(spec, memory.context_tokens, memory.cache_dtype, sequences)
@@ -237,11 +239,13 @@ def _most_sequences(spec: AttentionSpec, memory: Memory, target: Target, copies:
     return _largest(fits)
 
 
-def _largest(holds: Callable[[int], bool]) -> int:
-    """The largest number up to `_MOST_TOKENS` for which a condition that only gets harder holds; 0 if none."""
+def _largest(holds: Callable[[int], bool]) -> int | None:
+    """The largest number for which a condition that only gets harder holds; 0 if none, None if no end is in sight."""
     low, high = 0, 1
-    while high < _MOST_TOKENS and holds(high):
+    while holds(high):
         low, high = high, high * 2
+        if high > _MOST_TOKENS:
+            return None
     while low + 1 < high:
         middle = (low + high) // 2
         low, high = (middle, high) if holds(middle) else (low, middle)

@@ -91,6 +91,16 @@ def test_the_model_can_end_before_the_memory():
     assert (answer.longest_context_tokens, answer.longest_context_limit) == (40_960, "model")
 
 
+def test_a_context_without_an_end_is_no_number():
+    """A model of recurrent states alone, whose config.json claims no window, has no longest context."""
+    mamba = {
+        "architectures": ["MambaForCausalLM"], "model_type": "mamba", "hidden_size": 768, "num_hidden_layers": 24,
+        "state_size": 16, "conv_kernel": 4, "intermediate_size": 1536, "vocab_size": 50280, "torch_dtype": "float32",
+    }  # fmt: skip
+    answer = fit(mamba, 516_540_672, "h100")
+    assert (answer.fits, answer.longest_context_tokens, answer.longest_context_limit) == ("yes", None, None)
+
+
 @pytest.mark.parametrize(
     ("config", "devices", "copies"), [(QWEN3_30B_A3B, 2, 1), (QWEN3_30B_A3B, 8, 2), (KIMI_K2, 8, 8), (LLAMA_3B, 1, 1)]
 )
