@@ -245,7 +245,9 @@ def _counts(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> _Counts:
         why = f"the packing is not known; the files hold {format_integer(_stored_elements(parts))} stored elements"
         return _Counts(total=None, total_basis="unknown", total_reason=why, active_reason=why)
     if not checkpoint.has_all_weights:
-        why = f"not every file could be read; what was read holds {format_integer(total)} parameters"
+        is_cut = any(notice.code == "shards.ranks" for notice in checkpoint.notices)
+        what = "the files hold slices of tensors" if is_cut else "not every file could be read"
+        why = f"{what}; what was read holds {format_integer(total)} parameters"
         return _Counts(total=None, total_basis="unknown", total_reason=why, active_reason=why)
     is_exact = all(tensor.is_exact for p in parts for tensor in p.unpacked.tensors)
     basis = "counted" if is_exact else "estimated"

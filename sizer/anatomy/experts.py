@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import field, replace
 from fractions import Fraction
+from math import comb
 
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.top_k import TopK, zero_experts
@@ -24,6 +25,9 @@ __all__ = ["ActiveRouted", "ExpertLayers", "find_experts", "notices_about", "rou
 
 Block = tuple[str, tuple[int, ...]]
 """One MoE layer: the name template up to its experts, and the numbers in it."""
+
+
+_EVENLY = "the mean if the router picks every expert equally often; several picks can fall on one set of weights"
 
 
 @frozen
@@ -42,6 +46,8 @@ class ExpertLayers:
     """Rows of the router of each layer, where a router was seen: experts without weights included."""
     unnamed: Unnamed
     """Those of them, and their routers, that no word tells."""
+    uses: dict[Block, int] = field(default_factory=dict)
+    """Layers that pick from the experts of this one, where there are more than itself: routers without experts."""
 
     @property
     def by_layer(self) -> list[int]:
@@ -72,6 +78,7 @@ class ActiveRouted:
     maximum: int
     varies: bool = False
     reason: str = ""
+    """Why there is no mean, or what it assumes."""
 
 
 def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertLayers:
@@ -82,7 +89,8 @@ def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertL
     layers = _collect(groups, evidence, router_rows)
     told = {layer_of(head.split(".")) for head, _ in layers.experts}
     unnamed = find_unnamed(groups, told, settings)
-    return _collect(groups, replace(evidence, unnamed=unnamed), router_rows) if unnamed.any else layers
+    layers = _collect(groups, replace(evidence, unnamed=unnamed), router_rows) if unnamed.any else layers
+    return replace(layers, uses=_uses(layers))
 
 
 def _collect(groups: Sequence[LogicalTensor], evidence: _Evidence, router_rows: dict[str, set[int]]) -> ExpertLayers:
@@ -121,6 +129,26 @@ def _collect(groups: Sequence[LogicalTensor], evidence: _Evidence, router_rows: 
     )
 
 
+def _uses(layers: ExpertLayers) -> dict[Block, int]:
+    """How many layers pick from each set of experts, where routers stand in layers that have none of their own."""
+    words, routers = vocabulary(), defaultdict[tuple[str, int], set[int]](set)
+    for group in layers.rest:
+        segments, shape = group.name.split("."), group.shape or ()
+        place = next((i for i, s in enumerate(segments) if words.router.has(s)), None)
+        if place is not None and len(shape) == 2 and not words.attention.any(segments) and group.indices[0]:
+            routers[layer_of(segments[:place]), min(shape)] |= {index[0] for index in group.indices}
+    owners = defaultdict[tuple[str, int], set[int]](set)
+    for (head, index), count in layers.experts.items():
+        if index:
+            owners[layer_of(head.split(".")), count] |= {index[0]}
+    uses: dict[Block, int] = {}
+    for (head, index), count in layers.experts.items():
+        own, all_of_them = owners[layer_of(head.split(".")), count], routers[layer_of(head.split(".")), count]
+        if own < all_of_them and len(all_of_them) % len(own) == 0:
+            uses[head, index] = len(all_of_them) // len(own)
+    return uses
+
+
 def routed_active(layers: ExpertLayers, top_k: TopK, settings: Settings) -> ActiveRouted:
     """Routed parameters one token uses, over all MoE layers."""
     everything, zero = layers.total, zero_experts(settings)
@@ -129,7 +157,7 @@ def routed_active(layers: ExpertLayers, top_k: TopK, settings: Settings) -> Acti
     if top_k.value is None and not top_k.per_layer:
         least = 0 if zero else sum(min(_text_sizes(layers, block, settings)) for block in layers.experts)
         return ActiveRouted(mean=None, minimum=least, maximum=everything, reason=top_k.reason)
-    mean, low, high, varies = Fraction(0), 0, 0, False
+    mean, low, high, varies, reason = Fraction(0), 0, 0, False, ""
     for order, block in enumerate(sorted(layers.experts)):
         k = _k_of(block, order, top_k, len(layers.experts))
         sizes = _text_sizes(layers, block, settings)
@@ -138,19 +166,46 @@ def routed_active(layers: ExpertLayers, top_k: TopK, settings: Settings) -> Acti
                 mean=None, minimum=0, maximum=everything,
                 reason=f"config.json gives {len(top_k.per_layer)} top-k values for {len(layers.experts)} MoE layers",
             )  # fmt: skip
+        if layers.uses.get(block) or _is_grouped(block):
+            share, fewest, most = _distinct(layers, block, k)
+            mean += share * sum(sizes)
+            low, high, varies = low + sum(sorted(sizes)[:fewest]), high + sum(sorted(sizes)[-most:]), True
+            reason = _EVENLY
+            continue
         k = min(k, len(sizes) + zero)
         mean += Fraction(k * sum(sizes), len(sizes) + zero)
         ordered = sorted(sizes)
         low += 0 if zero else sum(ordered[:k])
         high += sum(ordered[-k:])
         varies = varies or bool(zero) or len(set(sizes)) > 1
-    return ActiveRouted(mean=round(mean), minimum=int(low), maximum=int(high), varies=varies and low != high)
+    return ActiveRouted(
+        mean=round(mean), minimum=int(low), maximum=int(high), varies=varies and low != high, reason=reason
+    )
+
+
+def _distinct(layers: ExpertLayers, block: Block, k: int) -> tuple[Fraction, int, int]:
+    """Of experts that several picks can fall on: the share that is used in the mean, the fewest and the most.
+
+    Experts that several layers pick from, each layer k of them; or experts that belong to groups of the routed ones.
+    """
+    count, pickers = layers.experts[block], layers.uses.get(block, 0)
+    if pickers:
+        k = min(k, count)
+        return 1 - (1 - Fraction(k, count)) ** pickers, k, min(count, k * pickers)
+    choices = max(layers.router_rows.get(block, 0), count)
+    size, k = max(choices // count, 1), min(k, choices)
+    missed = Fraction(comb(choices - size, k), comb(choices, k))
+    return 1 - missed, -(-k // size), min(k, count)
+
+
+def _is_grouped(block: Block) -> bool:
+    return vocabulary().grouped_experts.any(block[0].split("."))
 
 
 def notices_about(layers: ExpertLayers, settings: Settings) -> list[Notice]:
     """Where config.json's expert count is not what the headers hold: the headers win."""
     declared = settings.integers(*vocabulary().keys.experts)
-    held = Counter(layers.experts.values())
+    held = Counter(count for block, count in layers.experts.items() if not _is_grouped(block))
     if declared is None or not held:
         return []
     said = set(declared) if isinstance(declared, list) else {declared}
@@ -252,7 +307,10 @@ def _block_name(segments: list[str], star: int) -> tuple[str, int]:
     """The template of the MoE layer around the experts, and how many numbers stand in it."""
     words = vocabulary().indexed_experts
     head = segments[:star]
-    while head and any(words.has(segment) for segment in head[-2:]):  # `experts`, or `experts.up_projs`
+    is_grouped = vocabulary().grouped_experts.any(head)  # a set of its own beside the routed ones
+    while (
+        head and not is_grouped and any(words.has(segment) for segment in head[-2:])
+    ):  # `experts`, or `experts.up_projs`
         head = head[:-1]
     return ".".join(head), sum(segment.count("*") for segment in segments[:star])
 
@@ -286,7 +344,7 @@ def _fused_block_name(segments: list[str]) -> tuple[str, int]:
     """The template of the MoE layer around fused experts, and how many numbers stand in it."""
     words = vocabulary()
     place = next((i for i, segment in enumerate(segments) if words.fused_experts.has(segment)), len(segments) - 1)
-    head = ".".join(segments[:place])
+    head = ".".join(segments[: place + words.grouped_experts.any(segments)])
     return head, head.count("*")
 
 

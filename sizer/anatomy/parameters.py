@@ -85,7 +85,7 @@ class Anatomy:
     buffers: int
     """Stored elements that are no parameters: rotary tables, masks, statistics."""
     reason: str = ""
-    """Why `active` is null, where it is."""
+    """Why `active` is null, or what a mean assumes."""
     model_types: tuple[str, ...] = ()
     components_of: tuple[tuple[str, LogicalTensor], ...] = field(default=(), repr=False)
     """Every counted group with its component, for views that go deeper."""

@@ -113,8 +113,8 @@ def place_beside(tensors: Iterable[LogicalTensor], settings: Settings) -> list[P
     """Each group with its component, `""` for the text stack. Groups are split where only some layers are MTP."""
     placed = list(_place_by_words(list(tensors), settings))
     table = find_token_table((group for c, group in placed if c == ""), settings.vocabulary_size)
-    if table is None:  # no text: a tower on its own is the model
-        return [("" if component in TOWERS else component, group) for component, group in placed]
+    if table is None:  # no text: a tower or a draft on its own is the model
+        return [("" if component in TOWERS | {"mtp"} else component, group) for component, group in placed]
     placed = list(_place_predictions(placed, table.shape[-1] if table.shape else 0, settings))
     is_multimodal = settings.has_towers or any(component in TOWERS for component, _ in placed)
     return list(_place_by_root(placed, _text_root(table), settings)) if is_multimodal else placed

@@ -25,6 +25,7 @@ class _Experts:
     indexed: list[str]
     numbered: list[str]
     fused: list[str]
+    grouped: list[str]
     rows: list[str]
     shared: list[str]
     router: list[str]
@@ -138,6 +139,7 @@ class Vocabulary:
         self.numbered_expert = Words(table.experts.numbered)
         self.expert_rows = Words(table.experts.rows)
         self.fused_experts = Words(table.experts.fused)
+        self.grouped_experts = Words(table.experts.grouped)
         self.shared_experts = Words(table.experts.shared)
         self.router = Words(table.experts.router)
         self.router_only = Words(table.experts.router_only)

@@ -21,6 +21,7 @@ from sizer.sources import layout
 from sizer.sources.documents import parse_document
 from sizer.sources.interface import MAX_SHARDS, Checkpoint, FileEntry, Listing, Part, Progress, Source
 from sizer.sources.layout import WeightSet
+from sizer.sources.ranks import join_slices, rank_of
 from sizer.units import format_bytes, format_count, plural
 
 __all__ = ["load_checkpoint"]
@@ -369,6 +370,8 @@ class _Loader:
             if len(paths) > 1:
                 said = _join(folder, draft.weight_map.get(name, ""))
                 home[name] = said if said in paths else paths[0]
+        if all(rank_of(path) for name in home for path in holders[name]):
+            return self._joined(headers, home)
         shapes: dict[str, set[tuple[str, tuple[int, ...]]]] = {name: set() for name in home}
         for header in headers:
             for tensor in header.tensors:
@@ -381,6 +384,22 @@ class _Loader:
             f"{plural(len(home), 'tensor is', 'tensors are')} in more than one shard ({_quoted(list(home))}); "
             f"each was counted once, where the index says or in the first{differ}.",
         )
+        return self._first_only(headers, home)
+
+    def _joined(self, headers: list[Header], repeated: Mapping[str, str]) -> tuple[Header, ...]:
+        """The headers of files that are cut for tensor parallelism, each slice joined to its whole if that is safe."""
+        if joined := join_slices(headers, repeated):
+            return joined
+        self._is_whole = self._is_retryable = False
+        self._notice(
+            "shards.ranks",
+            f"the files are cut for tensor parallelism; {plural(len(repeated), 'tensor is', 'tensors are')} in files "
+            f"of several ranks ({_quoted(list(repeated))}), as slices or as whole copies; headers do not say which.",
+        )
+        return self._first_only(headers, repeated)
+
+    @staticmethod
+    def _first_only(headers: list[Header], home: Mapping[str, str]) -> tuple[Header, ...]:
         return tuple(
             dataclasses.replace(
                 header,

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from sizer.sources.interface import FileEntry
+from sizer.sources.ranks import shard_of
 from sizer.units import format_bytes, plural
 from sizer.values import frozen
 
@@ -256,6 +257,8 @@ def _parse(base: str) -> tuple[str, str, str, int]:
         return _stem(match["stem"]), match["variant"] or match["variant_after"] or "", match["of"], int(match["number"])
     if match := _VARIANT.fullmatch(base):
         return match["stem"], match["variant"], "", 0
+    if ranked := shard_of(base):
+        return f"{ranked[0]} by rank", "", ranked[2], ranked[1]
     return base, "", "", 0
 
 

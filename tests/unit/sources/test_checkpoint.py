@@ -286,6 +286,33 @@ def test_tensors_in_another_shard_than_the_index_says(folder: str) -> None:
     assert checkpoint.reading.complete
 
 
+def test_slices_of_tensor_parallelism() -> None:
+    """Where each rank has files of its own beside what all share, the slices of a tensor are joined to the whole."""
+    files = {f"model-00001-TP-00{rank}.safetensors": "wv" for rank in range(4)}
+    checkpoint = load({"model-00000-TP-common.safetensors": "ab"} | files)
+    shapes = {tensor.name: tensor.shape for head in checkpoint.parts[0].headers for tensor in head.tensors}
+    assert shapes == {"a": (2, 2), "b": (2, 2), "w": (8, 2), "v": (8, 2)}
+    assert sum(tensor.size_bytes for head in checkpoint.parts[0].headers for tensor in head.tensors) == 160
+    assert checkpoint.reading.complete
+    assert not codes(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["rank0.safetensors", "rank1.safetensors"],
+        ["model0-mp2.safetensors", "model1-mp2.safetensors"],
+        ["model-rank-0-part-0.safetensors", "model-rank-1-part-0.safetensors"],
+        ["model-00000-TP-common.safetensors", "model-00001-TP-000.safetensors", "model-00001-TP-002.safetensors"],
+    ],
+)
+def test_slices_or_copies(paths: list[str]) -> None:
+    """Where a tensor of several ranks may be a slice or a whole copy, or a rank is missing, nothing is counted."""
+    checkpoint = load(dict.fromkeys(paths, "w"))
+    assert names(checkpoint) == [["w"]]
+    assert not checkpoint.reading.complete
+
+
 def test_one_bad_shard() -> None:
     """A shard that cannot be read leaves the others counted, is named with the reason, and the count incomplete."""
     bad = InvalidDataError("`x` is not a valid safetensors file", code="header.json", because="not JSON")
