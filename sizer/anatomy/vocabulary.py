@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import functools
-import re
 from collections.abc import Iterable
 
 from sizer.tables import load_table
@@ -88,17 +87,42 @@ class _Families:
 
 
 class Words:
-    """A set of patterns, each matched against one segment of a name."""
+    """A set of patterns (`*` any text), each matched against one segment of a name.
+
+    Nearly all are a word with stars at its ends at most: text methods say it without a regular expression, of which
+    compiling some fifty took 0.06 s.
+    """
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        self._match = re.compile("|".join(f"(?:{fnmatch.translate(p)})" for p in patterns) or r"(?!)").match
+        whole, beginnings, ends, inner, rest = set[str](), list[str](), list[str](), list[str](), list[str]()
+        for pattern in patterns:
+            body = pattern.removeprefix("*").removesuffix("*")
+            if not body or any(sign in body for sign in "*?["):
+                rest.append(pattern)
+            elif pattern == f"*{body}*":
+                inner.append(body)
+            elif pattern == body:
+                whole.add(body)
+            else:
+                (ends if pattern.startswith("*") else beginnings).append(body)
+        self._whole, self._beginnings, self._ends = whole, tuple(beginnings), tuple(ends)
+        self._inner, self._rest = inner, rest
         self._seen: dict[str, bool] = {}
+
+    def _match(self, segment: str) -> bool:
+        return (
+            segment in self._whole
+            or segment.startswith(self._beginnings)
+            or segment.endswith(self._ends)
+            or any(part in segment for part in self._inner)
+            or any(fnmatch.fnmatchcase(segment, pattern) for pattern in self._rest)
+        )
 
     def has(self, segment: str) -> bool:
         """Whether the segment is one of the words."""
         known = self._seen.get(segment)
         if known is None:
-            known = self._seen[segment] = self._match(segment) is not None
+            known = self._seen[segment] = self._match(segment)
         return known
 
     def any(self, segments: Iterable[str]) -> bool:
