@@ -130,7 +130,10 @@ def _collect(groups: Sequence[LogicalTensor], evidence: _Evidence, router_rows: 
 
 
 def _uses(layers: ExpertLayers) -> dict[Block, int]:
-    """How many layers pick from each set of experts, where routers stand in layers that have none of their own."""
+    """How many layers pick from each set of experts, where routers stand in layers that have none of their own.
+
+    So it is where each run of so many layers has one set: in its first layer, or its last.
+    """
     words, routers = vocabulary(), defaultdict[tuple[str, int], set[int]](set)
     for group in layers.rest:
         segments, shape = group.name.split("."), group.shape or ()
@@ -144,8 +147,9 @@ def _uses(layers: ExpertLayers) -> dict[Block, int]:
     uses: dict[Block, int] = {}
     for (head, index), count in layers.experts.items():
         own, all_of_them = owners[layer_of(head.split(".")), count], routers[layer_of(head.split(".")), count]
-        if own < all_of_them and len(all_of_them) % len(own) == 0:
-            uses[head, index] = len(all_of_them) // len(own)
+        run, ordered = len(all_of_them) // len(own), sorted(all_of_them)
+        if run > 1 and len(own) > 1 and sorted(own) in (ordered[::run], ordered[run - 1 :: run]):
+            uses[head, index] = run
     return uses
 
 

@@ -28,6 +28,8 @@ Placed = tuple[str, LogicalTensor]
 """A group and its component; `""` stands for the text stack."""
 
 _INTEGERS = frozenset({"I64", "I32", "I16", "I8", "U64", "U32", "U16", "BOOL"})
+_SECOND_ROUTER = "weight_*"
+"""`weight_1` beside a router's `weight`: the router of another modality, which has experts of its own."""
 _LAYER_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "block_count")
 
 
@@ -117,7 +119,7 @@ def place_beside(tensors: Iterable[LogicalTensor], settings: Settings) -> list[P
         return [("" if component in TOWERS | {"mtp"} else component, group) for component, group in placed]
     placed = list(_place_predictions(placed, table.shape[-1] if table.shape else 0, settings))
     is_multimodal = settings.has_towers or any(component in TOWERS for component, _ in placed)
-    return list(_place_by_root(placed, _text_root(table), settings)) if is_multimodal else placed
+    return list(_place_by_root(placed, _text_root(table, placed), settings)) if is_multimodal else placed
 
 
 def _place_by_words(groups: Sequence[LogicalTensor], settings: Settings) -> Iterable[Placed]:
@@ -128,6 +130,8 @@ def _place_by_words(groups: Sequence[LogicalTensor], settings: Settings) -> Iter
         first = next((i for i, segment in enumerate(segments) if "*" in segment), len(segments))
         component = next((c for c, roots, anywhere in words.beside
                           if roots.any(segments[: max(first, 1)]) or anywhere.any(segments)), "")  # fmt: skip
+        if words.router.any(segments[-2:-1]) and segments[-1] == _SECOND_ROUTER:
+            component = "vision"
         numbers = extra.get(".".join(segments[:first])) if component == "" else None
         if numbers:
             inside = tuple(index for index in group.indices if index[0] in numbers)
@@ -155,14 +159,20 @@ def _place_predictions(placed: Sequence[Placed], width: int, settings: Settings)
             yield component, group
 
 
-def _text_root(table: LogicalTensor) -> _TextRoot:
-    """Where the text stack is: beside its token table."""
+def _text_root(table: LogicalTensor, placed: Sequence[Placed]) -> _TextRoot:
+    """Where the text stack is: beside its token table, or above where no layers of its width stand beside it."""
     module = module_of(table.name)[:-1]
     while module and vocabulary().input_embedding.has(module[-1]):
         module = module[:-1]
     if module and module[-1] == "encoder":  # an encoder that shares its table with the decoder beside it
         module = module[:-1]
-    return _TextRoot(segments=tuple(module), shape=table.shape or (0, 0))
+    shape = table.shape or (0, 0)
+    layers = [group for component, group in placed if component == "" and _is_layer(group)]
+    layers = [group for group in layers if shape[-1] in (group.shape or ())]
+    root = _TextRoot(segments=tuple(module), shape=shape)
+    while layers and not any(root.holds(group.name.split(".")) for group in layers):
+        root = _TextRoot(segments=root.segments[:-1], shape=shape)
+    return root
 
 
 def _place_by_root(placed: Sequence[Placed], root: _TextRoot, settings: Settings) -> Iterable[Placed]:
@@ -172,7 +182,9 @@ def _place_by_root(placed: Sequence[Placed], root: _TextRoot, settings: Settings
     bridges = _bridges(placed, root, settings)
     for component, group in placed:
         segments = group.name.split(".")
-        if component == "" and root.holds(segments):
+        if _is_named_table(group) and group.shape == root.shape:
+            pass
+        elif component == "" and root.holds(segments):
             child = _child(group, root.segments)
             component = "projector" if child in bridges else "other_encoders" if child in foreign else ""
         elif component == "" and not _is_head(group, root):

@@ -10,6 +10,8 @@ from sizer.quantization.format import Format, Module, Weight
 
 __all__ = ["Ggml"]
 
+_SCALED = re.compile(r"NVFP4|TQ[0-9_]+|I2_S|BITNET\w*", re.ASCII)
+"""Types with a factor of their own beside the weight; beside others a `scale` is learned (Gemma 4, one per expert)."""
 _TYPE = re.compile(r"(?:I|T|P|PT)?Q[0-9][0-9A-Z_]*|I2_S|MXFP4|NVFP4|BF16_R16", re.ASCII)
 
 
@@ -34,5 +36,9 @@ class Ggml(Format):
                 storage=kind.dtype,
                 scheme=f"GGUF {kind.dtype}",
                 bits=round(kind.size_bytes * 8 / (kind.elements or 1), 2),
-                uses=(leaf, *(module.present("scale", "input_scale") if leaf == "weight" else ())),
+                uses=(leaf, *(module.present(*_beside(kind.dtype)) if leaf == "weight" else ())),
             )
+
+
+def _beside(dtype: str) -> tuple[str, ...]:
+    return ("scale", "input_scale") if _SCALED.fullmatch(dtype) else ("input_scale",)

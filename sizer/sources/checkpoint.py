@@ -33,6 +33,7 @@ _QUANTIZATION_DOCUMENTS = (
     "quantization_config.json",
 )
 _NAMES_SHOWN = 3
+_GROUPS = ("cfg", "config")
 
 
 @dataclass(kw_only=True)
@@ -80,11 +81,14 @@ class _Loader:
         self._paths = {file.path: file for file in self._listing.files}
         self._notices: list[Notice] = list(self._listing.notices)
         self._is_whole = self._is_retryable = True
+        self._root_config: dict[str, Any] = {}
         self._root, self._sets = self._scope(check_path(path, path) if path else "")
 
     def load(self, meanwhile: Callable[[], None] | None) -> Checkpoint:
         """Choose, read, check, assemble."""
-        drafts = self._pipeline() or self._modules() or self._single()
+        drafts = self._pipeline() or self._modules()
+        folders = [] if drafts else self._folders()
+        drafts = drafts or folders or self._single()
         if not drafts:
             return self._assemble("none", (self._bare_part(),), self._others(()), None)
         adapter = drafts[0].weights.is_adapter
@@ -98,6 +102,7 @@ class _Loader:
         others = self._others(drafts)
         readable = [draft for draft in drafts if draft.weights.is_read]
         parts = self._read_headers(drafts)
+        parts = (self._whole(parts),) if folders else parts
         if unread := [draft for draft in drafts if not draft.weights.is_read]:
             self._is_retryable = False
             self._notice("weights.unread", _unread_message(unread, all_of_them=not readable))
@@ -138,6 +143,43 @@ class _Loader:
             code="usage.path",
             because="only .safetensors, .gguf and index files, and folders with them, can be inspected",
             hint="name one of those, or leave --path out",
+        )
+
+    def _folders(self) -> list[_Draft]:
+        """The parts of one model in folders of their own, where the root has a config that names them and no weights.
+
+        Such a config has a group for each: `llm_cfg` for the folder `llm`.
+        """
+        path = _join(self._root, "config.json")
+        if path not in self._paths or layout.choose(self._sets, self._root) is not None:
+            return []
+        inner = {_inner(weights.folder, self._root) for weights in self._sets if weights.is_read}
+        names = sorted(name for name in inner if _join(self._root, f"{name}/config.json") in self._paths)
+        config = self._needed_document(path) if len(names) > 1 else None
+        if not isinstance(config, dict):
+            return []
+        names = [name for name in names if any(isinstance(config.get(f"{name}_{word}"), dict) for word in _GROUPS)]
+        self._root_config = config
+        return self._drafts(names) if len(names) > 1 else []
+
+    def _whole(self, parts: Sequence[Part]) -> Part:
+        """One part of those in folders: names begin with the folder, and the config has the parts' own as groups."""
+        config, headers = dict(self._root_config), list[Header]()
+        for part in parts:
+            config[f"{part.name}_config"] = part.config or {}
+            headers += [
+                dataclasses.replace(
+                    header,
+                    tensors=tuple(tensor._replace(name=f"{part.name}.{tensor.name}") for tensor in header.tensors),
+                )
+                for header in part.headers
+            ]
+        return Part(
+            headers=tuple(headers),
+            config=config,
+            config_path=_join(self._root, "config.json"),
+            documents={name: document for part in parts for name, document in part.documents.items()},
+            unread=tuple(entry for part in parts for entry in part.unread),
         )
 
     def _single(self) -> list[_Draft]:

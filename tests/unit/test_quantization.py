@@ -102,6 +102,21 @@ def test_parameters_named_like_state_survive() -> None:
     assert unpacked.dropped_bytes == {"KV cache scales": 4}
 
 
+def test_scales_beside_blocks_of_ggml() -> None:
+    """Gemma 4 learns a factor for each expert, which stays; that of an NVFP4 weight is part of its packing.
+
+    Source: ggml-org/llama.cpp, `ffn_down_exps_s` in the tensors of gemma4.
+    """
+    unpacked = run(
+        StoredTensor("blk.0.ffn_down_exps.weight", "Q4_K", (4, 256, 256), 4 * 256 * 144),
+        tensor("blk.0.ffn_down_exps.scale", "F32", 4),
+        StoredTensor("blk.1.ffn_down_exps.weight", "NVFP4", (4, 256, 256), 4 * 256 * 144),
+        tensor("blk.1.ffn_down_exps.scale", "F32", 4),
+    )
+
+    assert sum(group.total for group in unpacked.tensors) == 2 * 4 * 256 * 256 + 4
+
+
 def test_an_unquantised_checkpoint_drops_nothing() -> None:
     """Without a quantised weight or a declared method, even `k_scale` is a parameter."""
     unpacked = run(tensor("attn.k_scale", "F32", 4), tensor("attn.weight", "BF16", 4, 4))

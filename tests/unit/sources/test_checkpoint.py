@@ -286,6 +286,21 @@ def test_tensors_in_another_shard_than_the_index_says(folder: str) -> None:
     assert checkpoint.reading.complete
 
 
+def test_parts_in_folders_are_one_model() -> None:
+    """Folders that the root's config names are one model, with the folders in its names, if the root has no weights."""
+    root = {"model_type": "x", "llm_cfg": {}, "vision_tower_cfg": {}, "draft": {}}
+    files = {f"{name}/model.safetensors": "ab" for name in ("llm", "vision_tower", "draft")}
+    configs = {f"{name}/config.json": {"of": name} for name in ("llm", "vision_tower", "draft")}
+    checkpoint = load({"config.json": root} | files | configs)
+    assert names(checkpoint) == [["llm.a", "llm.b", "vision_tower.a", "vision_tower.b"]]
+    assert checkpoint.format == "safetensors"
+    assert checkpoint.parts[0].config == root | {
+        "llm_config": {"of": "llm"},
+        "vision_tower_config": {"of": "vision_tower"},
+    }
+    assert [line.split()[0] for line in checkpoint.alternatives] == ["draft/"]
+
+
 def test_slices_of_tensor_parallelism() -> None:
     """Where each rank has files of its own beside what all share, the slices of a tensor are joined to the whole."""
     files = {f"model-00001-TP-00{rank}.safetensors": "wv" for rank in range(4)}
