@@ -80,10 +80,11 @@ def tuning(reference: str, wanted: TuningSettings, settings: ReadingSettings | N
 
 def _one_model(reference: str, settings: ReadingSettings | None) -> tuple[str, Anatomy, AttentionSpec]:
     from sizer.anatomy.attention import describe_attention
-    from sizer.inspection import examine
+    from sizer.inspection import examine, told_by_tensors
 
     checkpoint = read(reference, settings)
     parts = examine(checkpoint)
+    checkpoint = told_by_tensors(checkpoint, parts)
     if len(parts) != 1 or checkpoint.format == "adapter":
         raise InvalidDataError(
             f"`{reference}` is not one language model with headers",

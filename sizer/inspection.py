@@ -27,7 +27,16 @@ from sizer.sources.interface import Checkpoint, Part, Reading
 from sizer.units import format_count, format_integer, plural
 from sizer.values import frozen
 
-__all__ = ["Failure", "Inspection", "Inspections", "PartAnatomy", "Storage", "examine", "inspect_checkpoint"]
+__all__ = [
+    "Failure",
+    "Inspection",
+    "Inspections",
+    "PartAnatomy",
+    "Storage",
+    "examine",
+    "inspect_checkpoint",
+    "told_by_tensors",
+]
 
 
 @frozen
@@ -141,6 +150,7 @@ def inspect_checkpoint(
 ) -> Inspection:
     """The report on a checkpoint, sized for a context, a number of sequences and places to run."""
     parts = examine(checkpoint) if parts is None else parts
+    checkpoint = told_by_tensors(checkpoint, parts)
     counts = _counts(checkpoint, parts)
     stored = sum(tensor.size_bytes for p in parts for header in p.part.headers for tensor in header.tensors)
     unread = [entry for part in checkpoint.parts for entry in part.unread]
@@ -183,6 +193,19 @@ def inspect_checkpoint(
         warnings=_warnings(checkpoint, parts),
         reading=checkpoint.reading,
     )
+
+
+def told_by_tensors(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> Checkpoint:
+    """The checkpoint as an adapter where it holds nothing else, whatever its file is called."""
+    if checkpoint.format not in ("safetensors", "gguf") or len(parts) != 1:
+        return checkpoint
+    if {component.name for component in parts[0].anatomy.components} != {"adapter"}:
+        return checkpoint
+    metadata = parts[0].part.headers[0].metadata
+    stated = (metadata.get(f"general.base_model.0.{key}") for key in ("repo_url", "name"))
+    tags = (tag.rpartition(":")[2] for tag in (checkpoint.hub.tags if checkpoint.hub else ()) if "base_model:" in tag)
+    base = checkpoint.base_model or next((str(name) for name in (*tags, *stated) if name), None)
+    return replace(checkpoint, format="adapter", base_model=base)
 
 
 def _sizing(

@@ -280,6 +280,8 @@ def _flattened(
     parts: dict[str, list[tuple[str, tuple[int, ...]]]] = defaultdict(list)
     for group in members:
         module, shape = module_of(group.name), group.shape or ()
+        if group.shape is None and group.parameters > _DENSE_RATIO * width**2:  # a packing that keeps no shape
+            shape = (group.parameters // width, width) if group.parameters % width == 0 else ()
         if len(shape) == 2 and len(module) > depth + 1 and not _mixes(module):
             parts[module[depth]].append((".".join(module), shape))
     for module_name, count, wide in _narrow(members, stack.count("*"), width):

@@ -564,7 +564,8 @@ class _Loader:
 
     def _base_model(self, drafts: Sequence[_Draft]) -> str | None:
         said = drafts[0].documents.get("adapter_config.json")
-        name = said.get("base_model_name_or_path") if isinstance(said, dict) else None
+        keys = ("base_model_name_or_path", "model")  # of PEFT, of MLX
+        name = next((said[key] for key in keys if said.get(key)), None) if isinstance(said, dict) else None
         if isinstance(name, str) and name:
             return name
         tags = self._listing.hub.tags if self._listing.hub else ()

@@ -34,6 +34,8 @@ _NOT_WEIGHTS = re.compile(
 _MAIN_STEMS = ("model", "pytorch_model", "diffusion_pytorch_model", "tf_model", "flax_model")
 _SHARD_STEMS = (*_MAIN_STEMS, "consolidated")
 _ADAPTER_STEMS = ("adapter_model", "adapters", "pytorch_lora_weights")
+_ADAPTER_STEP = re.compile(r"\d+_adapters", re.ASCII)
+"""What MLX keeps of a step of training beside the adapter."""
 _VARIANTS = r"fp16|fp32|bf16|fp8|int8|int4|ema|non_ema|8bit|4bit"
 _OF = re.compile(
     rf"(?P<stem>.*?)(?:\.(?P<variant>{_VARIANTS}))?[-_.]+(?P<number>\d{{1,6}})-of-(?P<of>\d{{1,6}})"
@@ -96,7 +98,7 @@ class WeightSet:
     @property
     def is_adapter(self) -> bool:
         """Whether it holds an adapter's weights, by its name."""
-        return self.stem in _ADAPTER_STEMS
+        return self.stem in _ADAPTER_STEMS or _ADAPTER_STEP.fullmatch(self.stem) is not None
 
     @property
     def is_projector(self) -> bool:
@@ -316,7 +318,9 @@ def _gaps(found: Sequence[int], files: Sequence[FileEntry], lowest: int) -> tupl
 
 
 def _rank(candidate: WeightSet) -> tuple[bool, int, bool, bool, bool, int, str]:
-    role = 3 if candidate.is_adapter else 0 if candidate.stem in _MAIN_STEMS else 1
+    role = 0 if candidate.stem in _MAIN_STEMS else 1
+    if candidate.is_adapter:
+        role = 3 if candidate.stem in _ADAPTER_STEMS else 4
     if candidate.stem.startswith("consolidated"):
         role = 2
     return (

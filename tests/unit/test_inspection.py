@@ -128,6 +128,15 @@ def test_a_partly_read_checkpoint_has_no_total():
     assert sum(part.total_parameters for part in report.components) == 2216
 
 
+def test_an_adapter_under_another_name():
+    """A file of nothing but LoRA matrices is an adapter, with the base that GGUF metadata names."""
+    lora = header(blk__0__attn_q__weight__lora_a=("F16", (4, 8)), blk__0__attn_q__weight__lora_b=("F16", (8, 4)))
+    lora = replace(lora, metadata={"general.base_model.0.name": "Base 8B"})
+    report = inspect_checkpoint(checkpoint(lora))
+    assert (report.format, report.base_model, report.total_parameters) == ("adapter", "Base 8B", 64)
+    assert (report.active_parameters, report.active_parameters_basis) == (None, "unknown")
+
+
 def test_an_adapter_is_not_the_model():
     """An adapter reports its own size and its base, and no active count."""
     lora = header(base_model__model__layers__0__q_proj__lora_A__weight=("BF16", (8, 64)))

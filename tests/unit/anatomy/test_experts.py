@@ -65,6 +65,21 @@ def test_fused_experts_of_a_packing_without_shapes() -> None:
     assert (anatomy.total, anatomy.active) == (FIXED + 384, FIXED + 192)
 
 
+def test_fused_experts_of_no_known_word_in_a_packing_without_shapes() -> None:
+    """Beside a selector, more than a dense layer of that width can hold is experts, though nothing names its shape."""
+    bank = {
+        "model.layers.{0-1}.ffn.bank.up.weight": (2, 960, 8),
+        "model.layers.{0-1}.ffn.bank.down.weight": (2, 8, 960),
+        "model.layers.{0-1}.ffn.pick.weight": (2, 8),
+    }
+    groups = tensors({name: shape for name, shape in BASE.items() if ".mlp." not in name} | bank)
+    fixed = sum(group.total for group in groups if "bank" not in group.name)
+    groups = [replace(group, shape=None) if "bank" in group.name else group for group in groups]
+    anatomy = analyse(groups, CONFIG | {"num_experts": 2, "num_experts_per_tok": 1})
+    assert anatomy.total == fixed + 2 * 2 * 2 * 7_680
+    assert anatomy.active == fixed + 2 * 2 * 7_680
+
+
 def test_headers_win_over_the_declared_number() -> None:
     """A checkpoint pruned from 8 to 4 experts is counted with 4, and the stale config is named."""
     experts = {"model.layers.{0-1}.mlp.experts.gate_up_proj": (4, 6, 8), "model.layers.{0-1}.mlp.experts.bias": (4, 6)}

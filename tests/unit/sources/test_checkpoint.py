@@ -456,6 +456,14 @@ def test_adapter() -> None:
     assert checkpoint.parts[0].documents["adapter_config.json"]["base_model_name_or_path"] == "a/base"
 
 
+def test_adapter_of_mlx() -> None:
+    """MLX names the base under `model`, and keeps earlier steps beside the adapter."""
+    files = {"adapters.safetensors": "ab", "0000100_adapters.safetensors": "ab"}
+    checkpoint = load({"adapter_config.json": {"model": "a/base"}} | files)
+    assert (checkpoint.format, checkpoint.base_model) == ("adapter", "a/base")
+    assert [header.path for header in checkpoint.parts[0].headers] == ["adapters.safetensors"]
+
+
 def test_adapter_without_config() -> None:
     """Without adapter_config.json the Hub's tags may name the base."""
     hub = HubFacts(tags=("lora", "base_model:a/base", "base_model:adapter:a/base"))

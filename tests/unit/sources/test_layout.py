@@ -30,6 +30,7 @@ def shards(pattern: str, count: int, first: int = 1) -> list[str]:
         (["consolidated.00.safetensors", "consolidated.01.safetensors"], "consolidated.*.safetensors"),
         (["model.safetensors", "adapter_model.safetensors"], "model.safetensors"),
         (["adapter_model.safetensors", "adapter_config.json"], "adapter_model.safetensors"),
+        (["0000100_adapters.safetensors", "adapters.safetensors"], "adapters.safetensors"),
         (["model.safetensors", "model-Q4_K_M.gguf"], "model.safetensors"),
         (["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"], "pytorch_model-*-of-00002.bin"),
         (["model.safetensors", "training_args.bin", "optimizer.pt", "rng_state.pth"], "model.safetensors"),
