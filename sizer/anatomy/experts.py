@@ -15,7 +15,7 @@ from math import comb
 
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.top_k import TopK, zero_experts
-from sizer.anatomy.unnamed import Unnamed, find_unnamed, layer_of
+from sizer.anatomy.unnamed import Unnamed, find_unnamed, is_wider_than_dense, layer_of, width_of
 from sizer.anatomy.vocabulary import vocabulary
 from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
@@ -85,7 +85,7 @@ def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertL
     """The routed experts among these tensors of one text stack."""
     declared = _declared_counts(settings)
     router_rows = _router_rows(groups, declared)
-    evidence = _gather(groups, declared, router_rows)
+    evidence = _gather(groups, declared, router_rows, width_of(groups, settings) or 0)
     layers = _collect(groups, evidence, router_rows)
     told = {layer_of(head.split(".")) for head, _ in layers.experts}
     unnamed = find_unnamed(groups, told, settings)
@@ -257,13 +257,17 @@ class _Evidence:
     """By stack, the numbers of experts that config.json, a router or a fused tensor under a plain word says."""
     homes: frozenset[str]
     """Modules that hold a tensor fused in three dimensions: what has a row per expert there belongs to them."""
+    width: int = 0
+    """Hidden size; 0 where it is not known."""
     unnamed: Unnamed = field(default_factory=Unnamed)
 
     def of(self, segments: Sequence[str]) -> frozenset[int]:
         return self.counts.get(layer_of(segments), frozenset())
 
 
-def _gather(groups: Sequence[LogicalTensor], declared: frozenset[int], router_rows: dict[str, set[int]]) -> _Evidence:
+def _gather(
+    groups: Sequence[LogicalTensor], declared: frozenset[int], router_rows: dict[str, set[int]], width: int
+) -> _Evidence:
     words = vocabulary()
     found: dict[str, set[int]] = defaultdict(set)
     for group in groups:
@@ -274,6 +278,7 @@ def _gather(groups: Sequence[LogicalTensor], declared: frozenset[int], router_ro
     evidence = _Evidence(
         counts={stack: frozenset(count for count in counts if count > 1) for stack, counts in found.items()},
         homes=frozenset(),
+        width=width,
     )
     fused = (
         group.name.rpartition(".")[0]
@@ -330,10 +335,10 @@ def _fused_count(group: LogicalTensor, segments: list[str], evidence: _Evidence)
             return shape[0]
         is_mixer = words.mixer.any(segments) and not words.dense_ffn.any(segments)
         return shape[0] if shape[0] in counts and not is_mixer else None
+    if group.shape is None:
+        return _count_without_shape(group, segments, place, evidence)
     if words.router.any(segments if place is None else segments[place + 1 :]):
         return None
-    if group.shape is None and place is not None:  # a packing that keeps no shape: bitsandbytes 4-bit
-        return next((count for count in sorted(counts) if group.parameters % count == 0), None)
     if not shape:
         return None
     is_beside = group.name.rpartition(".")[0] in evidence.homes
@@ -342,6 +347,23 @@ def _fused_count(group: LogicalTensor, segments: list[str], evidence: _Evidence)
     if len(shape) == 2 and words.expert_rows.any(segments):  # experts flattened into rows or columns
         return next((count for count in sorted(counts) if any(size % count == 0 for size in shape)), None)
     return None
+
+
+def _count_without_shape(
+    group: LogicalTensor, segments: list[str], place: int | None, evidence: _Evidence
+) -> int | None:
+    """The same in a packing that keeps no shape (bitsandbytes 4-bit): by the word, or more rows than a dense layer."""
+    words, width = vocabulary(), evidence.width
+    is_wide = width > 0 and is_wider_than_dense(group, width)
+    if place is None:
+        is_other = words.head.any(segments) or words.input_embedding.any(segments) or words.mixer.any(segments)
+        is_told = is_wide and "*" in group.name and (words.dense_ffn.any(segments) or not is_other)
+    else:
+        is_router = words.router.any(segments[place + 1 :])
+        is_told = is_wide or (not is_router and (not width or words.expert_rows.any(segments)))
+    size = group.parameters
+    counts = (count for count in sorted(evidence.of(segments)) if size % (count * (width if is_wide else 1)) == 0)
+    return next(counts, None) if is_told else None
 
 
 def _fused_block_name(segments: list[str]) -> tuple[str, int]:

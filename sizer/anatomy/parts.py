@@ -168,7 +168,7 @@ def _text_root(table: LogicalTensor, placed: Sequence[Placed]) -> _TextRoot:
         module = module[:-1]
     shape = table.shape or (0, 0)
     layers = [group for component, group in placed if component == "" and _is_layer(group)]
-    layers = [group for group in layers if shape[-1] in (group.shape or ())]
+    layers = [group for group in layers if _has_width(group, shape[-1])]
     root = _TextRoot(segments=tuple(module), shape=shape)
     while layers and not any(root.holds(group.name.split(".")) for group in layers):
         root = _TextRoot(segments=root.segments[:-1], shape=shape)
@@ -232,11 +232,16 @@ def _foreign_stacks(placed: Iterable[Placed], root: _TextRoot) -> set[str]:
         if component == "" and root.holds(group.name.split(".")):
             child = _child(group, root.segments)
             totals[child][0] += group.total
-            totals[child][1] += group.total if root.shape[-1] in (group.shape or ()) else 0
+            totals[child][1] += group.total if _has_width(group, root.shape[-1]) else 0
             layered |= {child} if _is_layer(group) else set()
     alike = {child for child in layered if 2 * totals[child][1] >= totals[child][0]}
     own = max(alike or layered, key=lambda child: totals[child][0], default="")
     return layered - alike - {own}
+
+
+def _has_width(group: LogicalTensor, width: int) -> bool:
+    """Whether the width is one of the dimensions; where a packing keeps none, whether it divides the parameters."""
+    return group.parameters % width == 0 if group.shape is None and width else width in (group.shape or ())
 
 
 def _is_layer(group: LogicalTensor) -> bool:

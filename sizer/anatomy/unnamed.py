@@ -21,7 +21,7 @@ from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
 from sizer.values import frozen
 
-__all__ = ["Unnamed", "find_unnamed", "layer_of"]
+__all__ = ["Unnamed", "find_unnamed", "is_wider_than_dense", "layer_of", "width_of"]
 
 _MOST_MATRICES = 3
 """Gate, up and down: an item with more is a layer, or a head with its four projections."""
@@ -105,7 +105,7 @@ def find_unnamed(groups: Sequence[LogicalTensor], told: Collection[str], setting
     stacks: dict[str, list[LogicalTensor]] = defaultdict(list)
     for group in groups:
         stacks[layer_of(group.name.split("."))].append(group)
-    width, said = _width(groups, settings), settings.integers(*vocabulary().keys.experts)
+    width, said = width_of(groups, settings), settings.integers(*vocabulary().keys.experts)
     declared = said if isinstance(said, list) else [said] if said else []
     lists, selectors = set[str](), set[str]()
     fused: dict[str, frozenset[int]] = defaultdict(frozenset)
@@ -129,7 +129,7 @@ def find_unnamed(groups: Sequence[LogicalTensor], told: Collection[str], setting
     return Unnamed(lists=frozenset(lists), fused=fused, selectors=frozenset(selectors))
 
 
-def _width(groups: Sequence[LogicalTensor], settings: Settings) -> int | None:
+def width_of(groups: Sequence[LogicalTensor], settings: Settings) -> int | None:
     """The hidden size: of the token table, else what most vectors of layers have."""
     table = find_token_table(groups, settings.vocabulary_size)
     if table is not None and table.shape:
@@ -280,8 +280,8 @@ def _flattened(
     parts: dict[str, list[tuple[str, tuple[int, ...]]]] = defaultdict(list)
     for group in members:
         module, shape = module_of(group.name), group.shape or ()
-        if group.shape is None and group.parameters > _DENSE_RATIO * width**2:  # a packing that keeps no shape
-            shape = (group.parameters // width, width) if group.parameters % width == 0 else ()
+        if group.shape is None and is_wider_than_dense(group, width):  # a packing that keeps no shape
+            shape = (group.parameters // width, width)
         if len(shape) == 2 and len(module) > depth + 1 and not _mixes(module):
             parts[module[depth]].append((".".join(module), shape))
     for module_name, count, wide in _narrow(members, stack.count("*"), width):
@@ -291,6 +291,11 @@ def _flattened(
         if wide == width and 4 * count <= width and 1 < len(flat) <= _MOST_MATRICES and _is_feed_forward(bank):
             return {name: frozenset({count}) for name in flat}, {module_name}
     return {}, set()
+
+
+def is_wider_than_dense(group: LogicalTensor, width: int) -> bool:
+    """Whether a tensor has more rows of this width than a dense feed-forward layer would."""
+    return group.parameters > _DENSE_RATIO * width**2 and group.parameters % width == 0
 
 
 def _one_of(count: int, shape: tuple[int, ...], width: int, is_declared: bool) -> tuple[int, int] | None:
