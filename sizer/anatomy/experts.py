@@ -147,7 +147,7 @@ def _uses(layers: ExpertLayers) -> dict[Block, int]:
     uses: dict[Block, int] = {}
     for (head, index), count in layers.experts.items():
         own, all_of_them = owners[layer_of(head.split(".")), count], routers[layer_of(head.split(".")), count]
-        run, ordered = len(all_of_them) // len(own), sorted(all_of_them)
+        run, ordered = len(all_of_them) // max(len(own), 1), sorted(all_of_them)
         if run > 1 and len(own) > 1 and sorted(own) in (ordered[::run], ordered[run - 1 :: run]):
             uses[head, index] = run
     return uses

@@ -88,6 +88,12 @@ def test_headers_win_over_the_declared_number() -> None:
     assert [notice.code for notice in anatomy.notices] == ["config.experts"]
 
 
+def test_experts_outside_layers_are_counted() -> None:
+    """One set of experts beside the layers, whose routers pick from it, needs no number of a layer."""
+    anatomy = count({"model.experts.up_proj": (4, 6, 8), "model.experts.down_proj": (4, 8, 6)})
+    assert (anatomy.total, anatomy.active) == (FIXED + 384, FIXED + 192)
+
+
 def test_a_layer_with_one_expert_is_dense() -> None:
     """Of two layers, one with four experts and one with one, only the first is a mixture."""
     experts = {
