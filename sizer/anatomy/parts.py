@@ -28,8 +28,6 @@ Placed = tuple[str, LogicalTensor]
 """A group and its component; `""` stands for the text stack."""
 
 _INTEGERS = frozenset({"I64", "I32", "I16", "I8", "U64", "U32", "U16", "BOOL"})
-_SECOND_ROUTER = "weight_*"
-"""`weight_1` beside a router's `weight`: the router of another modality, which has experts of its own."""
 _LAYER_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "block_count")
 
 
@@ -130,8 +128,6 @@ def _place_by_words(groups: Sequence[LogicalTensor], settings: Settings) -> Iter
         first = next((i for i, segment in enumerate(segments) if "*" in segment), len(segments))
         component = next((c for c, roots, anywhere in words.beside
                           if roots.any(segments[: max(first, 1)]) or anywhere.any(segments)), "")  # fmt: skip
-        if words.router.any(segments[-2:-1]) and segments[-1] == _SECOND_ROUTER:
-            component = "vision"
         numbers = extra.get(".".join(segments[:first])) if component == "" else None
         if numbers:
             inside = tuple(index for index in group.indices if index[0] in numbers)
