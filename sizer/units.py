@@ -142,7 +142,7 @@ def parse_number(
 
     Raises UsageError, naming `name` and the accepted form.
     """
-    return _parse(text, {"": 1}, name=name, forms=forms, minimum=minimum, maximum=maximum)
+    return float(_parse(text, {"": 1}, name=name, forms=forms, minimum=minimum, maximum=maximum))
 
 
 def parse_count(
@@ -150,7 +150,8 @@ def parse_count(
 ) -> int:
     """A count: `8B`, `1.5T`, `500M`, `32k`, `32Ki`, `128000`. Raises UsageError.
 
-    `40.000` is forty to some and forty thousand to others: it is refused.
+    `40.000` is forty to some and forty thousand to others: it is refused. So is what is not whole: `1.5`, while
+    `1.5k` is 1,500.
     """
     if _THOUSANDS_BY_POINT.fullmatch(text.strip()):
         whole = text.strip().replace(".", "")
@@ -160,7 +161,15 @@ def parse_count(
             because="a point is the decimal sign here, and a count is whole",
             hint=f"write {name} as {whole} if that is what is meant",
         )
-    return round(_parse(text, _COUNT_UNITS, name=name, forms=forms, minimum=minimum, maximum=maximum))
+    value = _parse(text, _COUNT_UNITS, name=name, forms=forms, minimum=minimum, maximum=maximum)
+    if value != int(value):
+        raise UsageError(
+            f"{name}: `{text}` is not a whole number",
+            code="usage.number",
+            because=f"it would be {value.normalize():f}, and a count is whole",
+            hint=f"write {name} as {int(value)} or {math.ceil(value)}",
+        )
+    return int(value)
 
 
 def parse_bytes(text: str, *, name: str, minimum: int = 0, maximum: int = 10**18) -> int:
@@ -168,7 +177,7 @@ def parse_bytes(text: str, *, name: str, minimum: int = 0, maximum: int = 10**18
     return round(_parse(text, _BYTE_UNITS, name=name, forms="24GB, 24GiB or 500MB", minimum=minimum, maximum=maximum))
 
 
-def _parse(text: str, units: dict[str, int], *, name: str, forms: str, minimum: float, maximum: float) -> float:
+def _parse(text: str, units: dict[str, int], *, name: str, forms: str, minimum: float, maximum: float) -> Decimal:
     below = text.strip().startswith("-")
     match = _NUMBER.fullmatch(text.strip().removeprefix("-"))
     unit = units.get(match["unit"].lower()) if match else None
@@ -179,7 +188,7 @@ def _parse(text: str, units: dict[str, int], *, name: str, forms: str, minimum: 
             because=f"accepted forms are {forms}",
             hint=f"write {name} as {forms}",
         )
-    value = float(match["number"].replace("_", "").replace(",", "")) * unit
+    value = Decimal(match["number"].replace("_", "").replace(",", "")) * unit
     if below or not minimum <= value <= maximum:
         raise UsageError(
             f"{name}: `{text}` is out of range",

@@ -85,6 +85,22 @@ def test_a_figure_in_billions_keeps_its_last_digit(figure: str, parts: tuple[int
     assert units.split_billions(Decimal(figure)) == parts
 
 
+@pytest.mark.parametrize(
+    ("text", "value"), [("1.5k", 1_500), ("8.3B", 8_300_000_000), ("1.5Ki", 1_536), ("2.0", 2), ("1e3", 1_000)]
+)
+def test_a_count_with_a_point_is_whole_with_its_unit(text: str, value: int) -> None:
+    """1.5 thousand is 1,500: what counts is the number that the text stands for."""
+    assert units.parse_count(text, name="--tokens") == value
+
+
+@pytest.mark.parametrize("text", ["1.5", "0.0005k", "1.3Ki"])
+def test_a_count_that_is_not_whole_is_refused(text: str) -> None:
+    """One and a half sequences are neither one nor two."""
+    with pytest.raises(UsageError, match="not a whole number") as caught:
+        units.parse_count(text, name="--sequences")
+    assert caught.value.hint == {"1.5": "write --sequences as 1 or 2"}.get(text, caught.value.hint)
+
+
 @pytest.mark.parametrize("text", ["40.000", "1.000", "12.345.678"])
 def test_a_count_with_points_for_thousands_is_refused(text: str) -> None:
     """Forty or forty thousand: what can be read in two ways is not guessed at."""
