@@ -8,7 +8,7 @@ from typing import Literal
 
 from sizer.catalog.claims import Counts, Statements, reconcile
 from sizer.catalog.models import CatalogEntry
-from sizer.errors import SizerError
+from sizer.errors import InvalidDataError, SizerError
 from sizer.units import format_integer
 from sizer.values import frozen
 
@@ -75,10 +75,10 @@ def verify(
     recount: Callable[[str], Recount],
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Verification, int]:
-    """Each entry beside its recount, and the exit code: 1 for a difference, else that of the failure if all failed.
+    """Each entry beside its recount, and the exit code: 1 for a difference, else that of the first failure, else 0.
 
-    `recount` raises SizerError where a repository cannot be read: the entry is then named as not checked. It is
-    called from several threads.
+    What was not checked has not passed: 0 says that every entry came out the same. `recount` raises SizerError where
+    a repository cannot be read: the entry is then named as not checked. It is called from several threads.
     """
     checks, failures = [], []
     with ThreadPoolExecutor(READERS) as pool:
@@ -99,14 +99,15 @@ def verify(
         different=statuses.count("differs"),
         not_checked=statuses.count("not checked"),
     )
-    code = 1 if result.different else failures[0] if failures and not result.same else 0
+    code = 1 if result.different else next(iter(failures), 0)
     return result, code
 
 
 def _attempt(entry: CatalogEntry, recount: Callable[[str], Recount]) -> tuple[Check, int]:
     """The check of one entry, and the exit code of the error that prevented it, else 0."""
     try:
-        return _check(entry, recount(entry.id)), 0
+        check = _check(entry, recount(entry.id))
+        return check, InvalidDataError.exit_code if check.status == "not checked" else 0
     except SizerError as error:
         return _unchecked(entry, str(error), error.code), error.exit_code
 

@@ -89,9 +89,9 @@ def test_other_experts_are_a_difference() -> None:
 
 
 def test_what_has_no_headers_is_not_checked() -> None:
-    """A repository whose total is only declared is named as not checked."""
+    """A repository whose total is only declared is named as not checked, and has not passed."""
     found, code = check(entry(), recount(is_counted=False))
-    assert (found.status, found.code, code) == ("not checked", "catalog.uncounted", 0)
+    assert (found.status, found.code, code) == ("not checked", "catalog.uncounted", 5)
 
 
 def test_failures_are_named_and_do_not_hide_differences() -> None:
@@ -115,11 +115,15 @@ def test_failures_are_named_and_do_not_hide_differences() -> None:
     assert (result.same, result.different, result.not_checked, code) == (1, 1, 2, 1)
 
 
-def test_nothing_checked_is_not_success() -> None:
-    """Where every entry failed, the exit code is that of the first failure."""
+def test_what_is_not_checked_has_not_passed() -> None:
+    """Where an entry could not be read the exit code is that of the first failure, whatever came out for others."""
 
     def fail(repository: str) -> Recount:
+        if repository == "c/same":
+            return recount()
         raise UnavailableError("down", code="hub.unavailable")
 
     assert verify([entry()], fail)[1] == 4
+    assert verify([entry(id="c/same"), entry()], fail)[1] == 4
+    assert verify([entry(id="c/same")], fail)[1] == 0
     assert verify([], fail)[1] == 0

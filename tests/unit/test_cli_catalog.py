@@ -151,7 +151,7 @@ def test_verify_counts_again(sizer: Any) -> None:
     """Entries with a shipped header bundle are counted again without a network, and come out the same."""
     outcome = sizer("catalog", "verify", "gpt-oss-20b", "Qwen3-0.6B", "--offline")
     assert outcome.code == 0
-    assert outcome.out.strip() == "2 the same, 0 different, 0 not checked"
+    assert outcome.out.strip() == "2 of 2 entries checked, all the same"
 
 
 def test_verify_reports_every_difference(sizer: Any, tmp_path: Path) -> None:
@@ -161,25 +161,25 @@ def test_verify_reports_every_difference(sizer: Any, tmp_path: Path) -> None:
     outcome = sizer("catalog", "verify", "gpt-oss-20b", "--offline", "--catalog", path)
     assert outcome.code == 1
     assert [line.rstrip() for line in outcome.out.splitlines()] == [
+        "1 of 1 entry checked, 1 different",
+        "",
         "Different",
         "  openai/gpt-oss-20b",
         "    total parameters: 20,914,757,185 listed, 20,914,757,184 counted",
         "    routed experts: 64 listed, 32 counted",
-        "",
-        "0 the same, 1 different, 0 not checked",
     ]
 
 
 def test_verify_names_what_it_could_not_check(sizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What cannot be reached is named with the reason; alone it is no success, beside a checked entry it is."""
+    """What cannot be reached is named with the reason, and is no success, alone or beside a checked entry."""
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     alone = sizer("catalog", "verify", "Qwen/Qwen3-8B", "--offline", "--json")
     (check,) = alone.json["report"]["checks"]
     assert (check["status"], check["code"], alone.code) == ("not checked", "hub.offline", 3)
     beside = sizer("catalog", "verify", "Qwen/Qwen3-8B", "gpt-oss-20b", "--offline")
-    assert beside.code == 0
+    assert beside.code == 3
     assert "`Qwen/Qwen3-8B`" in beside.out
-    assert "1 the same, 0 different, 1 not checked" in beside.out
+    assert beside.out.splitlines()[0] == "1 of 2 entries checked, all the same; 1 not checked, which is no pass"
 
 
 def test_add_puts_a_counted_entry_in_its_place(sizer: Any, tmp_path: Path) -> None:

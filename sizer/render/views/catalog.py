@@ -135,25 +135,32 @@ def _context(tokens: int | None, source: str | None) -> str:
 
 
 def show_verification(report: Verification, console: Console) -> None:
-    """Differences first, then what was not checked, then the sum."""
+    """How many came out the same, the differences, then what was not checked."""
+    console.print(Text(_verified(report), style="bold"))
     differing = [check for check in report.checks if check.status == "differs"]
     if differing:
+        console.print()
         console.print(heading("Different"))
         for check in differing:
             _differences(check, console)
-        console.print()
     by_code: dict[str, list[Check]] = {}
     for check in report.checks:
         if check.status == "not checked":
             by_code.setdefault(check.code, []).append(check)
     if by_code:
+        console.print()
         console.print(heading("Not checked"))
         for checks in by_code.values():
             _unchecked(checks, console)
-        console.print()
-    console.print(
-        Text(f"{report.same} the same, {report.different} different, {report.not_checked} not checked", style="dim")
-    )
+
+
+def _verified(report: Verification) -> str:
+    """`9 of 299 entries checked, all the same; 290 not checked, which is no pass`."""
+    checked = report.same + report.different
+    said = f"{checked} of {plural(len(report.checks), 'entry', 'entries')} checked"
+    if checked:
+        said += f", {report.different} different" if report.different else ", all the same"
+    return said + (f"; {report.not_checked} not checked, which is no pass" if report.not_checked else "")
 
 
 def _unchecked(checks: list[Check], console: Console) -> None:
