@@ -33,6 +33,7 @@ def sizer(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
     """`sizer("inspect", "x")` runs the command line in this process and returns its Outcome."""
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
 
     def run(*arguments: str) -> Outcome:
         capsys.readouterr()

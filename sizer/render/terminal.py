@@ -21,6 +21,8 @@ __all__ = ["bar", "console", "heading", "is_unicode", "key_values", "safe", "tab
 DEFAULT_WIDTH = 80
 MAX_WIDTH = 120
 _BLOCKS = " ▏▎▍▌▋▊▉█"
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
+"""What Python puts into LC_CTYPE where it found the C locale (PEP 538); it is then in UTF-8 mode."""
 
 
 class _Console(Console):
@@ -43,8 +45,22 @@ def console(*, stderr: bool = False, file: IO[str] | None = None, width: int | N
 
 
 def is_unicode(target: Console) -> bool:
-    """Whether block characters can be written to this console."""
-    return target.encoding.lower().replace("-", "").startswith("utf")
+    """Whether block characters can be written to this console: its encoding has them, and so has the user's locale.
+
+    The encoding alone does not say it: Python writes UTF-8 where the locale is C (PEP 538, PEP 540).
+    """
+    return target.encoding.lower().replace("-", "").startswith("utf") and _locale_is_unicode()
+
+
+def _locale_is_unicode() -> bool:
+    """What LC_ALL, LC_CTYPE and LANG say, the first that is set; yes where none is, or Python was told an encoding."""
+    if os.environ.get("PYTHONIOENCODING") or os.environ.get("PYTHONUTF8"):
+        return True
+    names = ["LC_ALL", "LC_CTYPE", "LANG"]
+    if sys.flags.utf8_mode and os.environ.get("LC_CTYPE") in _COERCED:
+        names.remove("LC_CTYPE")
+    locale = next((value for name in names if (value := os.environ.get(name))), "utf-8")
+    return "utf" in locale.lower()
 
 
 def bar(share: float, width: int, *, unicode: bool = True, style: str = "cyan") -> Text:

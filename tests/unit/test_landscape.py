@@ -117,6 +117,25 @@ def test_ascii_is_enough(sizer, monkeypatch):
     assert "o===" in outcome.out
 
 
+@pytest.mark.parametrize(
+    ("locale", "is_plain"),
+    [
+        ({"LC_ALL": "C"}, True),
+        ({"LC_ALL": "", "LC_CTYPE": "", "LANG": "C"}, True),
+        ({"LC_ALL": "POSIX", "LANG": "C.UTF-8"}, True),
+        ({"LC_ALL": "", "LC_CTYPE": "en_US.UTF-8", "LANG": "C"}, False),
+        ({"LC_ALL": "C", "PYTHONIOENCODING": "utf-8"}, False),
+    ],
+)
+def test_a_locale_without_unicode_gets_ascii(sizer, monkeypatch, locale, is_plain):
+    """LC_ALL, else LC_CTYPE, else LANG decides, although Python itself writes UTF-8 in the C locale."""
+    for name in ("LC_CTYPE", "LANG", "PYTHONIOENCODING", "PYTHONUTF8"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in locale.items():
+        monkeypatch.setenv(name, value)
+    assert sizer("landscape", "--family", "jamba").out.isascii() == is_plain
+
+
 def test_files_are_written_and_named(sizer, tmp_path):
     """--svg and --html write files beside the view; `-` writes the picture alone to stdout."""
     picture, page = tmp_path / "a.svg", tmp_path / "a.html"
