@@ -33,7 +33,8 @@ app = command_app()
 @app.command(epilog="Example: sizer fit --on rtx-4090 --context 16k --license apache-2.0")
 def fit(
     on: Annotated[
-        list[str] | None, typer.Option("--on", metavar="WHERE", help="The place: rtx-4090, 2xh100, memory=24GB.")
+        list[str] | None,
+        typer.Option("--on", metavar="WHERE", help="The place: rtx-4090, 2xh100, m4-max,memory=64GB, memory=24GB."),
     ] = None,
     context: Context = "",
     sequences: Sequences = "1",

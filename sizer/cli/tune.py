@@ -8,7 +8,7 @@ import typer
 
 from sizer.cli.options import Json, Offline, command_app
 from sizer.cli.output import emit
-from sizer.cli.sizing import On
+from sizer.cli.sizing import On, read_targets
 from sizer.units import parse_count
 
 app = command_app()
@@ -34,7 +34,6 @@ def tune(
     from sizer.api import ReadingSettings, tuning
     from sizer.cli.progress import progress
     from sizer.render.views.tune import show
-    from sizer.sizing.hardware import parse_target
     from sizer.sizing.training import TuningSettings
 
     settings = TuningSettings(
@@ -43,7 +42,7 @@ def tune(
         epochs=parse_count(epochs, name="--epochs", minimum=1, maximum=10**4),
         rank=parse_count(rank, name="--rank", minimum=1, maximum=10**5),
         batch=parse_count(batch, name="--batch", minimum=1, maximum=10**5),
-        targets=tuple(parse_target(text) for text in on or ()),
+        targets=read_targets(on),
     )
     with progress(f"reading headers of {reference}") as update:
         report = tuning(reference, settings, ReadingSettings(offline=offline, progress=update))

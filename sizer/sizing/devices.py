@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import get_args, get_type_hints
 
 from sizer.errors import UsageError
-from sizer.sizing.hardware import Device, load_devices
+from sizer.sizing.hardware import Device, load_devices, plain_name
 from sizer.values import frozen
 
 __all__ = ["DeviceList", "DeviceRow", "list_devices"]
+
+
+_ALSO = {"apple": "Mac MacBook", "data-centre": "datacenter server", "phone": "mobile"}
+"""What people call devices of a kind."""
 
 
 @frozen
@@ -37,7 +40,7 @@ class DeviceList:
 
 
 def list_devices(words: Sequence[str] = (), *, kind: str = "") -> DeviceList:
-    """The devices whose key, alias or name has every word, of one kind or of all.
+    """The devices whose key, alias, name, kind or sizes have every word, of one kind or of all.
 
     Raises UsageError where the kind is not known, or no device has the words.
     """
@@ -49,7 +52,7 @@ def list_devices(words: Sequence[str] = (), *, kind: str = "") -> DeviceList:
             because=f"one of {', '.join(kinds)} was expected",
             hint="leave it out for all of them",
         )
-    wanted = [_plain(word) for word in words]
+    wanted = [plain_name(word) for word in words]
     found = [
         device
         for device in load_devices()
@@ -59,7 +62,7 @@ def list_devices(words: Sequence[str] = (), *, kind: str = "") -> DeviceList:
         raise UsageError(
             f"no device has {' and '.join(f'`{word}`' for word in words)}",
             code="usage.device",
-            because=f"none of the {len(load_devices())} devices of the table has it in its key, alias or name",
+            because=f"none of the {len(load_devices())} devices has it in its key, alias, name, kind or sizes",
             hint="`sizer devices` lists all; an amount works too: `--on memory=24GB`",
         )
     found.sort(key=lambda device: (kinds.index(device.kind), -device.memory_bytes, device.key))
@@ -67,7 +70,7 @@ def list_devices(words: Sequence[str] = (), *, kind: str = "") -> DeviceList:
         DeviceRow(
             device=device,
             available_bytes=device.available_bytes,
-            available_basis="estimated" if device.usable_bytes is None else "declared",
+            available_basis="estimated" if device.usable_source is None else "declared",
         )
         for device in found
     )
@@ -75,9 +78,6 @@ def list_devices(words: Sequence[str] = (), *, kind: str = "") -> DeviceList:
 
 
 def _text(device: Device) -> str:
-    return " ".join(map(_plain, (device.key, *device.aliases, device.name)))
-
-
-def _plain(text: str) -> str:
-    """Lower case, without what people leave out or put in: `RTX 4090` is `rtx-4090`."""
-    return re.sub(r"[\s_-]+", "", text.lower())
+    sizes = (f"{gib}GB" for gib in device.sold_gib)
+    words = (device.key, *device.aliases, device.name, device.kind, _ALSO.get(device.kind, ""), *sizes)
+    return " ".join(map(plain_name, words))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import difflib
 import functools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import Literal
 
 from sizer.errors import InternalError, UsageError
@@ -25,6 +27,7 @@ __all__ = [
     "find_device",
     "load_devices",
     "parse_target",
+    "plain_name",
 ]
 
 ASSUMED_USABLE = Decimal("0.96")
@@ -32,6 +35,8 @@ ASSUMED_USABLE = Decimal("0.96")
 table leave 94 to 99 % (error correction, driver, display)."""
 PHONE_USABLE = Decimal("0.60")
 """The same for a phone: the system and other apps keep the rest."""
+APPLE_USABLE = ((36, Fraction(2, 3)), (math.inf, Fraction(3, 4)))
+"""Of unified memory of at most so many GiB: what Apple's GPU may use, as `usable_source` of the rows has measured."""
 MAX_DEVICES = 1_024
 
 
@@ -60,6 +65,8 @@ class Device:
     """The document that states memory, bandwidth and rates."""
     checked: datetime.date
     aliases: tuple[str, ...] = ()
+    sold_gib: tuple[int, ...] = ()
+    """Amounts of memory that it is sold with, in units of 2**30, `memory_bytes` among them; empty where not known."""
     usable_bytes: int | None = None
     """What a program can have, where somebody measured it."""
     usable_source: str | None = None
@@ -99,6 +106,8 @@ class Target:
     """What a program can have, over all devices."""
     available_basis: str
     """`declared` (measured and cited), `estimated` (an assumed share) or `asked`."""
+    doubt: str = ""
+    """What is odd about it: more memory than the table has for the device."""
 
 
 @frozen
@@ -130,6 +139,8 @@ def device_problems(devices: Sequence[Device]) -> list[str]:
             found.append(f"`{device.key}`: memory and bandwidth must be positive")
         if (device.usable_bytes is None) != (device.usable_source is None):
             found.append(f"`{device.key}`: usable_bytes and usable_source go together")
+        if device.sold_gib and (list(device.sold_gib) != sorted({*device.sold_gib, device.memory_bytes // 2**30})):
+            found.append(f"`{device.key}`: sold_gib must be sorted and hold its memory")
         if device.usable_bytes is not None and device.usable_bytes > device.memory_bytes * 1.07:
             found.append(f"`{device.key}`: more is usable than there is")
         if device.price is not None and device.price.lowest_usd_per_hour > device.price.highest_usd_per_hour:
@@ -138,11 +149,14 @@ def device_problems(devices: Sequence[Device]) -> list[str]:
 
 
 def find_device(name: str) -> Device:
-    """The device with this key or alias; case, spaces and underscores do not matter. Raises UsageError."""
+    """The device with this key or alias; case, spaces, dashes and underscores do not matter. Raises UsageError."""
     wanted = _key(name)
     by_name = {alias: device for device in load_devices() for alias in (device.key, *device.aliases)}
     if wanted in by_name:
         return by_name[wanted]
+    alike = {device.key: device for alias, device in by_name.items() if plain_name(alias) == plain_name(name)}
+    if len(alike) == 1:
+        return next(iter(alike.values()))
     if amount := re.fullmatch(r"[0-9.]+ *[kmgt]i?b", name.strip(), re.IGNORECASE):
         raise UsageError(
             f"--on: `{name}` is no device",
@@ -163,6 +177,57 @@ def find_device(name: str) -> Device:
     )
 
 
+_SIZE = re.compile(r"(?P<name>.+?)[\s_-]*(?P<gib>[0-9]+)\s*(?:gi?b)?", re.ASCII | re.IGNORECASE)
+
+
+def _find_sized(name: str) -> Device:
+    """The device, also where a size that it is sold with stands behind its name: `m4-max 64`. Raises UsageError."""
+    try:
+        return find_device(name)
+    except UsageError:
+        if match := _SIZE.fullmatch(name.strip()):
+            named, gib = plain_name(match["name"]), int(match["gib"])
+            for device in load_devices():
+                has_name = named in map(plain_name, (device.key, *device.aliases))
+                if has_name and gib in (device.memory_bytes // 2**30, *device.sold_gib):
+                    return _with_memory(device, gib * 2**30)
+        raise
+
+
+def _with_memory(device: Device, memory_bytes: int) -> Device:
+    """The device with another amount of memory: a size it is sold with, in its own units, where that is meant."""
+    sizes = [gib for gib in device.sold_gib if gib * 10**9 <= memory_bytes <= gib * 2**30]
+    memory = sizes[0] * 2**30 if sizes else memory_bytes
+    if memory == device.memory_bytes:
+        return device
+    named = f"{sizes[0]} GB" if sizes else format_bytes(memory).replace(".00", "")
+    usable = None
+    if device.kind == "apple":
+        usable = int(memory * next(share for most, share in APPLE_USABLE if memory <= most * 2**30))
+    elif device.usable_bytes is not None:
+        usable = memory * device.usable_bytes // device.memory_bytes
+    return replace(
+        device, memory_bytes=memory, usable_bytes=usable, usable_source=None,
+        name=f"{re.sub(r' [0-9]+ GB$', '', device.name)} {named}",
+    )  # fmt: skip
+
+
+def _refuse_more(text: str, device: Device, memory_bytes: int) -> str:
+    """What is odd about so much memory; `""` where nothing is. Raises UsageError where no such machine is sold."""
+    largest = max((gib * 2**30 for gib in device.sold_gib), default=device.memory_bytes)
+    if memory_bytes <= largest:
+        return ""
+    most = f"{largest // 2**30} GB" if largest % 2**30 == 0 else format_bytes(largest)
+    if not device.sold_gib:
+        return f"`{text}`: the table has {most} for {device.key}; taken as given, with its bandwidth"
+    raise UsageError(
+        f"--on: no `{device.key}` has {format_bytes(memory_bytes)} of memory",
+        code="usage.device",
+        because=f"it is sold with {', '.join(map(str, device.sold_gib))} GB",
+        hint=f"write {device.key},memory={device.sold_gib[-1]}GB, or give the amount alone: memory=...",
+    )
+
+
 _TARGET = re.compile(r"(?:(?P<count>[0-9]+)\s*[x*]\s*)?(?P<name>.+)", re.ASCII | re.IGNORECASE)
 
 
@@ -180,7 +245,7 @@ def parse_target(text: str) -> Target:
     if "=" in name:
         settings, device = [name, *settings], None
     else:
-        device = find_device(name)
+        device = _find_sized(name)
     values = {}
     for setting in settings:
         key, found, value = setting.partition("=")
@@ -196,15 +261,13 @@ def parse_target(text: str) -> Target:
         values[key.strip()] = parse_bytes(value.strip().removesuffix("/s"), name=f"--on {key.strip()}", minimum=1)
     if device is None:
         return _amount(text, count, values)
+    doubt = ""
     if (memory := values.get("memory")) is not None:
-        share = device.available_bytes / device.memory_bytes
-        scaled = int(memory * share) if device.usable_bytes is not None else None
-        device = replace(
-            device, memory_bytes=memory, usable_bytes=scaled, name=f"{device.name} ({format_bytes(memory)})"
-        )
+        doubt = _refuse_more(text.strip(), device, memory)
+        device = _with_memory(device, memory)
     if (bandwidth := values.get("bandwidth")) is not None:
         device = replace(device, bandwidth_bytes_per_second=bandwidth)
-    return device_target(device, count, asked=text)
+    return replace(device_target(device, count, asked=text), doubt=doubt)
 
 
 def device_target(device: Device, count: int = 1, *, asked: str = "") -> Target:
@@ -215,7 +278,7 @@ def device_target(device: Device, count: int = 1, *, asked: str = "") -> Target:
         devices=count,
         device=device,
         available_bytes=count * device.available_bytes,
-        available_basis="declared" if device.usable_bytes is not None else "estimated",
+        available_basis="declared" if device.usable_source is not None else "estimated",
     )
 
 
@@ -244,6 +307,11 @@ def _not_understood(text: str) -> UsageError:
         because="a device, a number of them, or an amount of memory is expected",
         hint="write `h100`, `2xh100`, `m4-max,memory=64GB` or `memory=24GB`",
     )
+
+
+def plain_name(name: str) -> str:
+    """Lower case, without what people leave out or put in: `RTX 4090` is `rtx4090`."""
+    return _key(name).replace("-", "")
 
 
 def _key(name: str) -> str:

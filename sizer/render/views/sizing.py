@@ -133,7 +133,7 @@ def where_it_fits(fit: Fit) -> str:
 
 def _fit_rows(fit: Fit) -> list[tuple[str, str]]:
     rows = []
-    basis = {"declared": "measured", "estimated": "assumed", "asked": "as asked"}[fit.available_basis]
+    basis = "as asked" if fit.available_basis == "asked" else fit.available_basis
     gib = "" if fit.available_basis == "asked" else f", {format_gib(fit.available_bytes)}"
     has = f"{format_bytes(fit.available_bytes)} usable ({basis}{gib})"
     rows.append(("memory", f"{byte_range(fit.needed_bytes)} of {has}" if fit.needed_bytes else has))

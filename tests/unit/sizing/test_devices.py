@@ -23,6 +23,20 @@ def test_words_narrow_the_list(sizer):
         assert (row["device"]["key"], row["available_basis"]) == ("rtx-4090", "declared")
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["mac", "96"], ["m3-ultra", "m3-max", "m2-max"]),
+        (["apple", "m4", "max"], ["m4-max"]),
+        (["edge", "thor"], ["jetson-agx-thor"]),
+    ],
+)  # fmt: skip
+def test_words_may_be_a_kind_or_a_size(sizer, words, found):
+    """A Mac is of the kind `apple`, and a size that a machine is sold with finds it."""
+    rows = sizer("devices", *words, "--json").json["report"]["devices"]
+    assert [row["device"]["key"] for row in rows] == found
+
+
 def test_a_kind_narrows_it_too(sizer):
     """Only phones, each with an assumed share of its memory."""
     rows = sizer("devices", "--kind", "phone", "--json").json["report"]["devices"]

@@ -52,11 +52,19 @@ def test_a_broken_row_is_found():
         ("memory=24GB", 1, 24_000_000_000),
         ("2xmemory=24GiB", 2, 2 * 24 * GIB),
         ("m4-max,memory=64GiB", 1, 48 * GIB),
+        ("m4-max,memory=64GB", 1, 48 * GIB),
+        ("m4-max 64", 1, 48 * GIB),
+        ("m4-max,memory=36GB", 1, 24 * GIB),
+        ("rtx4090", 1, 24_564 * 2**20),
+        ("M4Max", 1, 96 * GIB),
         ("t4", 1, int(16 * GIB * 0.96)),
     ],
 )
 def test_targets(text, devices, available):
-    """A device, a number of them or an amount; measured memory first, else 96 % of it, Apple's GPU three quarters."""
+    """A device, a number of them or an amount; measured memory first, else 96 % of it, Apple's GPU three quarters.
+
+    A size that a machine is sold with means that machine; of 36 GiB Apple's GPU has two thirds.
+    """
     target = parse_target(text)
     assert (target.devices, target.available_bytes) == (devices, available)
 
@@ -66,6 +74,27 @@ def test_bandwidth_can_be_given_with_an_amount():
     target = parse_target("memory=96GB,bandwidth=1.2TB/s")
     assert target.device is not None
     assert target.device.bandwidth_bytes_per_second == 1_200_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "basis"),
+    [("rtx-4090", "declared"), ("m4-max", "declared"), ("m4-max,memory=64GB", "estimated"), ("memory=24GB", "asked")],
+)
+def test_only_what_was_measured_is_declared(sizer, text, basis):
+    """A share of another amount was measured by nobody; the text and the JSON say the same."""
+    asked = ("inspect", "openai/gpt-oss-20b", "--offline", "--on", text)
+    (fit,) = sizer(*asked, "--json").json["report"]["fit"]
+    assert fit["available_basis"] == parse_target(text).available_basis == basis
+    assert f"usable ({'as asked' if basis == 'asked' else basis}" in sizer(*asked).out
+
+
+def test_no_machine_is_sold_with_more(sizer):
+    """An M4 Max has at most 128 GB; a card whose sizes are not known is taken as given, with a warning."""
+    refused = sizer("fit", "--on", "m4-max,memory=640GB")
+    assert (refused.code, "sold with 36, 48, 64, 128 GB" in refused.err) == (2, True)
+    taken = sizer("fit", "--on", "rtx-4090,memory=48GB", "--json")
+    assert (taken.code, taken.json["report"]["name"]) == (0, "NVIDIA RTX 4090 48 GB")
+    assert "the table has 24 GB for rtx-4090" in taken.err
 
 
 @pytest.mark.parametrize(
