@@ -11,7 +11,7 @@
 
 An error says *what* happened, *because* of what, and gives a *hint*: the next thing to try.
 `code` is a stable dotted name for scripts (`hub.gated`); `docs/reference/errors.md` lists them.
-Interruption and closed pipes are handled in `sizer.cli.app`, where they are met.
+Interruption is handled in `sizer.cli.app`, closed pipes in `sizer.cli.streams`, where they are met.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from sizer.errors import InternalError, UsageError
+from sizer.errors import InternalError, NotFoundError, UsageError
 
 __all__ = ["convert", "data_path", "kept", "load_table", "load_yaml", "parse_yaml"]
 
@@ -105,16 +105,20 @@ def _parse_shipped(raw: bytes, name: str) -> Any:
 
 
 def load_yaml(path: Path) -> Any:
-    """The plain value of a YAML or JSON file. Raises UsageError, naming the file and the line."""
+    """The plain value of a YAML or JSON file.
+
+    Raises NotFoundError where there is no file of that name, and UsageError, naming the file and the line.
+    """
     try:
-        if not path.is_file():
-            exists = path.exists()
-            raise UsageError(
-                f"`{path}` cannot be used",
-                code="usage.file",
-                because="it is not a regular file" if exists else "there is no such file",
-                hint="give the path of a YAML or JSON file" if exists else "check the path and the order of arguments",
+        if not path.exists():
+            raise NotFoundError(
+                f"`{path}` was not found",
+                code="file.missing",
+                because="there is no such file",
+                hint="check the path and the order of arguments",
             )
+        if not path.is_file():
+            raise _refuse(str(path), "it is not a regular file", hint="give the path of a YAML or JSON file")
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
@@ -149,12 +153,14 @@ def parse_yaml(raw: bytes, *, where: str) -> Any:
 
 
 def convert(value: Any, kind: type[T], *, where: str) -> T:
-    """A plain value as `kind`, built of frozen dataclasses. Unknown keys are refused, as wrong types are.
+    """A plain value as `kind`, built of frozen dataclasses. Unknown keys and words are refused, as wrong types are.
 
     Raises UsageError with the path of the value that does not fit.
     """
+    if value is None:
+        raise _refuse(where, "it is empty", hint="fill it in and run again")
     with _CONVERTING:
-        if problem := _unknown_key(value, _type_info(cast(Any, kind)), "$"):
+        if problem := _misfit(value, _type_info(cast(Any, kind)), "$"):
             raise _refuse(where, problem)
         try:
             return msgspec.convert(value, kind, strict=True)
@@ -175,14 +181,18 @@ _NESTED = (
     msgspec.inspect.DictType,
     msgspec.inspect.ListType,
     msgspec.inspect.VarTupleType,
+    msgspec.inspect.LiteralType,
 )
 
 
-def _unknown_key(value: Any, kind: msgspec.inspect.Type, path: str) -> str:
-    """The first key that no dataclass field takes, as a message; `""` if there is none (msgspec ignores them)."""
+def _misfit(value: Any, kind: msgspec.inspect.Type, path: str) -> str:
+    """The first key that no dataclass field takes, or word that is none of the choices, as a message; `""` if none.
+
+    msgspec ignores such keys, and does not name the choices.
+    """
     inspect = msgspec.inspect
     if isinstance(kind, inspect.UnionType):
-        fits = [_unknown_key(value, option, path) for option in kind.types if _could_be(value, option)]
+        fits = [_misfit(value, option, path) for option in kind.types if _could_be(value, option)]
         return min(fits, key=len, default="")
     if isinstance(kind, inspect.DataclassType) and isinstance(value, dict):
         fields = {field.encode_name: field.type for field in kind.fields}
@@ -191,18 +201,20 @@ def _unknown_key(value: Any, kind: msgspec.inspect.Type, path: str) -> str:
                 close = difflib.get_close_matches(str(key), fields, n=1)
                 tip = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(fields)}"
                 return f"unknown key `{key}` - {tip} - at `{path}`"
-            if problem := _unknown_key(item, fields[key], f"{path}.{key}"):
+            if problem := _misfit(item, fields[key], f"{path}.{key}"):
                 return problem
     elif isinstance(kind, inspect.ListType | inspect.VarTupleType) and isinstance(value, list):
         if not isinstance(kind.item_type, _NESTED):  # a list of 100,000 names has no keys
             return ""
         for number, item in enumerate(value):
-            if problem := _unknown_key(item, kind.item_type, f"{path}[{number}]"):
+            if problem := _misfit(item, kind.item_type, f"{path}[{number}]"):
                 return problem
     elif isinstance(kind, inspect.DictType) and isinstance(value, dict):
         for key, item in value.items():
-            if problem := _unknown_key(item, kind.value_type, f"{path}.{key}"):
+            if problem := _misfit(item, kind.value_type, f"{path}.{key}"):
                 return problem
+    elif isinstance(kind, inspect.LiteralType) and isinstance(value, str) and value not in kind.values:
+        return f"`{value}` is not one of {', '.join(map(str, kind.values))} - at `{path}`"
     return ""
 
 
@@ -211,13 +223,11 @@ def _could_be(value: Any, kind: msgspec.inspect.Type) -> bool:
         return isinstance(kind, msgspec.inspect.DataclassType | msgspec.inspect.DictType)
     if isinstance(value, list):
         return isinstance(kind, msgspec.inspect.ListType | msgspec.inspect.VarTupleType)
-    return False
+    return isinstance(value, str) and isinstance(kind, msgspec.inspect.LiteralType | msgspec.inspect.StrType)
 
 
-def _refuse(where: str, why: str) -> UsageError:
-    return UsageError(
-        f"`{where}` cannot be used", code="usage.file", because=why, hint="correct the file and run again"
-    )
+def _refuse(where: str, why: str, hint: str = "correct the file and run again") -> UsageError:
+    return UsageError(f"`{where}` cannot be used", code="usage.file", because=why, hint=hint)
 
 
 def _parse_json(text: str) -> Any:

@@ -20,6 +20,7 @@ from typer.exceptions import TyperException
 
 from sizer import __version__
 from sizer.cli.options import take_text_as_given
+from sizer.cli.streams import take_over_streams
 from sizer.errors import InternalError, InterruptedByUserError, SizerError, UsageError
 
 __all__ = ["COMMANDS", "main"]
@@ -98,15 +99,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that `sizer.errors` gives each kind of failure."""
     args = list(sys.argv[1:] if arguments is None else arguments)
     gc.set_threshold(100_000)  # a checkpoint is 100,000 tuples; looking for cycles among them took 8 % of the time
+    if arguments is None:
+        take_over_streams()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code = _run(args)
     try:
-        code = _run(args)
         sys.stdout.flush()
-    except BrokenPipeError:
-        _silence_stdout()
-        code = 0
+    except UsageError as error:
+        code = _fail([], error)
     if arguments is None and "duckdb" not in sys.modules:  # which says at the end what it thinks was left lying
         gc.freeze()  # the process ends: nothing left is looked through again
     sys.exit(code)
@@ -129,8 +131,6 @@ def _run(args: list[str]) -> int:
         interrupted = InterruptedByUserError("interrupted", code="cli.interrupted", hint="run it again")
         _write_failure(args, interrupted)
         return interrupted.exit_code
-    except BrokenPipeError:
-        raise
     except Exception as error:
         if os.environ.get("SIZER_DEBUG"):
             raise
@@ -170,9 +170,3 @@ def _fail(args: list[str], error: SizerError) -> int:
 
     print("\n".join(safe(line) for line in lines), file=sys.stderr)
     return error.exit_code
-
-
-def _silence_stdout() -> None:
-    """After a closed pipe: the interpreter's own flush at exit must not complain either."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -60,7 +60,7 @@ def _recommend(
     if save:
         _save(Path(save), given)
     if given.is_empty:
-        raise _nothing_given(save)
+        raise _nothing_given(save, answers)
     width = parse_count(bits, name="--bits", minimum=2, maximum=32)
     named = [_find_model(name, given, offline=offline) for name in model]
     report = recommend(given, load_catalog(), as_of=_today(), named=named, bits=width)
@@ -151,11 +151,11 @@ def _ask(given: Given) -> Given:
     return ask(given)
 
 
-def _nothing_given(saved: str) -> UsageError:
+def _nothing_given(saved: str, file: str) -> UsageError:
     example = "for example `sizer recommend --well-defined yes --diverse no`; what is left out counts as unknown"
     flags = " ".join(entry.flag for entry in questions())
     return UsageError(
-        "no answers were given, and there is no terminal to ask at",
+        f"`{file}` holds no answers" if file else "no answers were given, and there is no terminal to ask at",
         code="usage.answers",
         because=f"the questions are {flags}",
         hint=f"fill in {saved} and give it as --answers {saved}" if saved else example,

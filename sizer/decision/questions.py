@@ -38,7 +38,7 @@ Side = Literal["small", "big"]
 _WORDS: dict[str, Answer] = {
     **dict.fromkeys(("yes", "y", "true", "1", "on"), "yes"),
     **dict.fromkeys(("no", "n", "false", "0", "off"), "no"),
-    **dict.fromkeys(("unknown", "u", "?", "", "dk", "don't know", "dont know", "maybe", "not sure"), "unknown"),
+    **dict.fromkeys(("unknown", "u", "?", "dk", "don't know", "dont know"), "unknown"),
 }
 
 
@@ -180,7 +180,9 @@ def reference_bill() -> ReferenceBill:
 
 
 def parse_answer(value: Any, *, name: str) -> Answer:
-    """`yes`, `no` or `unknown` from a flag or a file: yes/y/true/1, no/n/false/0, unknown/?/empty.
+    """`yes`, `no` or `unknown` from a flag or a file: yes/y/true/1, no/n/false/0, unknown/u/?/don't know.
+
+    None, which is an empty line of a file, is unknown.
 
     Raises UsageError, naming `name` and what is accepted.
     """
@@ -192,7 +194,7 @@ def parse_answer(value: Any, *, name: str) -> Answer:
         f"{name}: `{value}` is not an answer",
         code="usage.answer",
         because="an answer is yes, no or unknown",
-        hint=f"did you mean `{_WORDS[close[0]]}`?" if close else f"write {name} yes, {name} no, or leave it out",
+        hint=f"did you mean `{_WORDS[close[0]]}`?" if close else "write yes, no or unknown, or leave it out",
     )
 
 
@@ -222,5 +224,5 @@ def _not_a_number(value: Any, name: str, number: Number) -> UsageError:
         f"{name}: `{value}` is not a number that is understood",
         code="usage.number",
         because=f"it is {number.means}, {'a whole number' if number.kind == 'count' else 'a number'} of {number.unit}",
-        hint=f"write {name} 1200, for example",
+        hint="write 1200, for example",
     )

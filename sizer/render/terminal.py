@@ -25,20 +25,13 @@ _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
 """What Python puts into LC_CTYPE where it found the C locale (PEP 538); it is then in UTF-8 mode."""
 
 
-class _Console(Console):
-    """A console that leaves a closed pipe to the command line, which ends with 0; rich would end with 1."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
 def console(*, stderr: bool = False, file: IO[str] | None = None, width: int | None = None) -> Console:
     """A console that prints text as it is given: no markup, emoji or highlighting.
 
     A pipe gets 80 columns (or COLUMNS); a terminal its own width, at most 120.
     """
     stream = file or (sys.stderr if stderr else sys.stdout)
-    made = _Console(file=stream, markup=False, emoji=False, highlight=False, width=width, soft_wrap=False)
+    made = Console(file=stream, markup=False, emoji=False, highlight=False, width=width, soft_wrap=False)
     if width is None and not os.environ.get("COLUMNS", "").isdigit():
         made.width = min(made.width, MAX_WIDTH) if made.is_terminal else DEFAULT_WIDTH
     return made

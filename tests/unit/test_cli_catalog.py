@@ -120,7 +120,7 @@ def test_a_users_catalog_is_merged(sizer: Any, tmp_path: Path) -> None:
         (["--sort", "size"], 2, "usage.choice"),
         (["--max-active", "8Q"], 2, "usage.number"),
         (["--moe", "--dense"], 2, "usage.arguments"),
-        (["--catalog", "no-such-file.yaml"], 2, "usage.file"),
+        (["--catalog", "no-such-file.yaml"], 3, "file.missing"),
         (["shwo", "Qwen3-8B"], 2, "usage.arguments"),
     ],
 )

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 
@@ -12,6 +13,11 @@ from sizer.errors import UsageError
 class Row:
     name: str
     size: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    side: Literal["left", "right"] | None = None
 
 
 @pytest.mark.parametrize(
@@ -48,6 +54,16 @@ def test_convert_refuses_unknown_keys_and_suggests():
     """A misspelt key is an error that names the right one and the place."""
     with pytest.raises(UsageError, match=r"did you mean `size`\? - at `\$\[0\]`"):
         tables.convert([{"name": "a", "sise": 3}], list[Row], where="rows.yaml")
+
+
+def test_convert_names_the_choices():
+    """A word that is none of the choices is refused with all of them; one of them and null are taken."""
+    assert tables.convert([{"side": "left"}, {"side": None}], list[Choice], where="x") == [
+        Choice(side="left"),
+        Choice(),
+    ]
+    with pytest.raises(UsageError, match=r"`up` is not one of left, right - at `\$\[0\].side`"):
+        tables.convert([{"side": "up"}], list[Choice], where="rows.yaml")
 
 
 def test_convert_refuses_wrong_types():

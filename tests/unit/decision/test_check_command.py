@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from sizer.decision.policy import Measured, check_models, load_policy
-from sizer.errors import UsageError
 from sizer.sizing.size_class import ClassPair
 
 AS_OF = datetime.date(2026, 11, 24)
@@ -123,7 +122,9 @@ def test_the_saved_answers_must_stand(tmp_path):
         ("limits: {total_parameters: big}\n", "total_parameters: `big`"),
         ("limits: {size_class: {by_active: [small]}}\n", "`small` is not a size class"),
         ("limits: {memory: {}}\n", "at_most"),
-        ("decision: {answers: answers.yaml, verdict: tiny}\n", "tiny"),
+        ("decision: {answers: answers.yaml, verdict: tiny}\n", "`tiny` is not one of big, route, small - at"),
+        ("", "because it is empty"),
+        ("# nothing yet\n", "because it is empty"),
     ],
 )
 def test_a_wrong_policy_is_a_usage_error(sizer, tmp_path, text, said):
@@ -143,11 +144,12 @@ def test_limits_without_a_model_are_a_usage_error(sizer, tmp_path):
     assert "no model to hold them against" in outcome.err
 
 
-def test_a_missing_answers_file_is_a_usage_error(tmp_path):
-    """A decision whose answers are gone is the user's to mend."""
-    path, policy = _policy(tmp_path, "decision: {answers: gone.yaml, verdict: small}\n")
-    with pytest.raises(UsageError, match=r"gone\.yaml"):
-        check_models(path, policy, [], as_of=AS_OF)
+def test_a_missing_file_ends_with_3(sizer, tmp_path):
+    """A policy or answers that are not there are not found, and the file is named."""
+    path, _ = _policy(tmp_path, "decision: {answers: gone.yaml, verdict: small}\n")
+    for arguments, name in ((("check", path), "gone.yaml"), (("check", tmp_path / "no.yaml"), "no.yaml")):
+        outcome = sizer(*arguments)
+        assert (outcome.code, f"{name}` was not found" in outcome.err) == (3, True)
 
 
 def test_a_shipped_bundle_is_counted(sizer, tmp_path):

@@ -133,7 +133,7 @@ def test_a_named_model_may_be_a_bundle_or_a_file(sizer):
         (("--queries-per-day", "many"), "--queries-per-day: `many`"),
         (("--memory-gb", "0"), "--memory-gb: `0` is out of range"),
         (("--domain", "physics"), "no evidence is filed under `physics`"),
-        (("--answers", "/nowhere/a.yaml"), "`/nowhere/a.yaml` cannot be used"),
+        (("--answers", "/"), "`/` cannot be used"),
         (("--edge", "yes", "--bits", "99"), "--bits: `99` is out of range"),
         (("--edge", "yes", "--save", "/nowhere/a.yaml"), "`/nowhere/a.yaml` cannot be written"),
         (("--edge", "yes", "--save", "-"), "answers are not printed"),

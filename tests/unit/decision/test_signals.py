@@ -14,7 +14,7 @@ BY_ID = {number.id: number for number in numbers()}
     [
         *[(word, "yes") for word in ("yes", "y", "Y", "true", "1", 1, True, " on ")],
         *[(word, "no") for word in ("no", "n", "FALSE", "0", 0, False, "off")],
-        *[(word, "unknown") for word in ("unknown", "?", "", None, "don't know", "maybe")],
+        *[(word, "unknown") for word in ("unknown", "?", None, "don't know")],
     ],
 )
 def test_words_for_an_answer(word, answer):
@@ -22,7 +22,10 @@ def test_words_for_an_answer(word, answer):
     assert parse_answer(word, name="--edge") == answer
 
 
-@pytest.mark.parametrize(("word", "hint"), [("yess", "did you mean `yes`?"), ("42", "write --edge yes, --edge no")])
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [("yess", "did you mean `yes`?"), *[(word, "write yes, no or unknown") for word in ("42", "maybe", "")]],
+)
 def test_a_word_that_is_no_answer_is_refused(word, hint):
     """Anything else is a usage error that names the flag and the accepted words."""
     with pytest.raises(UsageError) as info:
