@@ -15,13 +15,25 @@ app = command_app()
 
 @app.command()
 def schema(
-    command: Annotated[str, typer.Argument(help="A command; without one, all of them.")] = "",
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A command, of two words where it has two: route calibrate or route-calibrate. [all of them]",
+            metavar="COMMAND",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Accepted for symmetry: the output is JSON anyway.")] = False,
 ) -> None:
     """Print the JSON Schema of a command's report."""
     from sizer.reports import REPORTS
 
+    command = " ".join(words or [])
+    if command not in REPORTS:
+        command = command.replace("-", " ")
     if command and command not in REPORTS:
-        raise UsageError(f"no report is called `{command}`", code="usage.command", hint=f"one of: {', '.join(REPORTS)}")
+        raise UsageError(
+            f"no report is called `{' '.join(words or [])}`", code="usage.command", hint=f"one of: {', '.join(REPORTS)}"
+        )
     schemas: dict[str, Any] = {name: json.report_schema(kind) for name, kind in REPORTS.items()}
     print(json.encode(schemas[command] if command else schemas), end="")

@@ -8,6 +8,7 @@ have is unknown, never 0; one that no vendor would ask is refused.
 from __future__ import annotations
 
 import datetime
+import difflib
 import functools
 import importlib.util
 import json
@@ -22,6 +23,7 @@ from typing import Any
 from sizer import tables, units
 from sizer.errors import NotFoundError, UsageError
 from sizer.routing.economics import Api
+from sizer.routing.files import unreadable
 from sizer.values import frozen
 
 __all__ = [
@@ -42,8 +44,16 @@ __all__ = [
 HIGHEST_INPUT_USD_PER_MTOK = 300.0
 HIGHEST_OUTPUT_USD_PER_MTOK = 1200.0
 
-# Words in an id that name a way of serving, not other weights.
-_SERVING_WORDS = {"instruct", "it", "chat", "hf", "fp8", "turbo", "maas", "fast", "free"}
+# Words in an id that name a way of serving, not other weights: the second set only behind a size or another of them
+# (`llama-3.1-8b-instruct-turbo`), since elsewhere they are part of a model's name (`gpt-4-turbo`, `grok-4-fast`).
+_SERVING_WORDS = {
+    "it", "hf", "fp8", "fp16", "bf16", "int8", "int4", "awq", "gptq", "mxfp4", "nvfp4", "maas", "free",
+}  # fmt: skip
+_WORDS_BEHIND_A_SIZE = {"chat", "turbo", "fast"}
+_SIZE = re.compile(r"(?:[0-9]+x)?[0-9]+[bme]")
+_VENDOR = re.compile(r"(?:[a-z-]+\.)+(?=[a-z])")  # `global.openai.gpt-...`, as AWS writes it
+_SERVED_VERSION = re.compile(r"(?:-v?1)?:0$")  # `...-v1:0`; `-v0:2` is the model's own 0.2
+_DATE = re.compile(r"[-@]?(?:20[0-9]{6}|20[0-9]{2}-[0-9]{2}-[0-9]{2})$")
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
@@ -79,6 +89,8 @@ class Price:
     """The list and its version, or the flag."""
     as_of: str
     """The day for which the price holds (YYYY-MM-DD)."""
+    is_dated: bool = True
+    """Whether the list says from when on it holds; else it is the list's latest, whatever the day asked for."""
 
     def tier(self, input_tokens: float) -> PriceTier:
         """The rates of a request with so many prompt tokens."""
@@ -152,12 +164,66 @@ def hand_price(text: str, *, name: str, as_of: datetime.date) -> Price:
 def price_key(reference: str) -> str:
     """What two ids of the same weights have in common.
 
-    Lower case, the part after the last slash, without words for ways of serving, letters and digits only:
-    `meta-llama/Llama-3.1-8B-Instruct` -> `llama318b`.
+    Lower case, the part after the last slash and a vendor's `openai.`, without words for ways of serving, letters
+    and digits only: `meta-llama/Llama-3.1-8B-Instruct` and `meta.llama3-1-8b-instruct-v1:0` -> `llama318b`.
     """
-    name = re.split(r"[/|]", reference.lower())[-1]
-    words = [word for word in re.split(r"[^a-z0-9]+", name) if word and word not in _SERVING_WORDS]
-    return "".join(words)
+    return "".join(_words(reference))
+
+
+@functools.cache
+def _words(reference: str) -> tuple[str, ...]:
+    """The words of `price_key`."""
+    *owners, name = re.split(r"[/|]", reference.lower())
+    name = _SERVED_VERSION.sub("", _VENDOR.sub("", name))
+    kept: list[str] = []
+    is_served = is_name = False  # the word before was a size or a way of serving; was one of those, and kept
+    for word in filter(None, re.split(r"[^a-z0-9]+", name)):
+        if (
+            word in _SERVING_WORDS
+            or (word == "instruct" and not is_name)
+            or (word in _WORDS_BEHIND_A_SIZE and is_served)
+        ):
+            is_served = True
+            continue
+        is_served, is_name = bool(_SIZE.fullmatch(word)), word in _WORDS_BEHIND_A_SIZE
+        kept.append(word)
+    if owners and "-" in owners[-1] and owners[-1] == "-".join(kept[:2]):  # meta-llama/Meta-Llama-3.1-8B
+        del kept[0]
+    return tuple(kept)
+
+
+def _is_same(price: Price, wanted: str) -> bool:
+    """Whether a price is for the weights with that key; a host may write its own name first (`databricks-...`)."""
+    words = _words(price.model)
+    return "".join(words) == wanted or (words[:1] == (price.host,) and "".join(words[1:]) == wanted)
+
+
+def _matching(reference: str, prices: Iterable[Price]) -> list[Price]:
+    """The prices of a reference. Where a host has only a dated id of a model that others list undated, that one.
+
+    A dated reference that no list has is the undated model; a date of four digits (`-0731`) is a release of its own.
+    """
+    wanted, listed = price_key(reference), list(prices)
+    found = [price for price in listed if _is_same(price, wanted)]
+    if not found and (undated := _DATE.sub("", reference)) != reference:
+        return _matching(undated, listed)
+    if found:
+        hosts = {price.host for price in found}
+        dated: dict[str, list[Price]] = {}
+        for price in listed:
+            if price.host not in hosts and price_key(price.model).startswith(wanted):
+                name = _SERVED_VERSION.sub("", price.model)
+                if _DATE.search(name) and price_key(_DATE.sub("", name)) == wanted:
+                    dated.setdefault(price.host, []).append(price)
+        found += [price for own in dated.values() if len({price_key(p.model) for p in own}) == 1 for price in own]
+    return found
+
+
+def _close(reference: str, prices: Iterable[Price]) -> list[str]:
+    """At most three listed ids that are written much like a reference."""
+    names = {price_key(price.model): price.model.rpartition("/")[2] for price in prices}
+    close = difflib.get_close_matches(price_key(reference), names, n=3, cutoff=0.7)
+    return [names[key] for key in close]
 
 
 def refusal(price: Price) -> str:
@@ -185,17 +251,20 @@ def quote(
     """
     if not host and ":" in reference and "/" not in reference.partition(":")[0]:
         host, _, reference = reference.partition(":")
-    wanted = price_key(reference)
-    found = [price for price in prices if price_key(price.model) == wanted]
+    prices = list(prices)
+    found = _matching(reference, prices)
     if not host and "/" in reference:
         host = next((price.host for price in found if price.host.lower() in reference.lower().split("/")[:-1]), "")
     if not found:
+        close = _close(reference, prices) if flag != "--log" else []  # a log's models are asked one after another
+        meant = f"did you mean {' or '.join(f'`{name}`' for name in close)}? Else " if close else ""
         raise NotFoundError(
             f"{flag}: no price is known for `{reference}`",
             code="route.no_price",
             because="the price list has no model of that name",
-            hint=f"give the price by hand ({flag}-price 0.05:0.10, dollars per million tokens in and out), "
+            hint=f"{meant}give the price by hand ({flag}-price 0.05:0.10, dollars per million tokens in and out), "
             "or say what serving it yourself takes (--self-host, --gpu-hour, --rps)",
+            details={"close_matches": close},
         )
     reasons = {price: refusal(price) for price in found}
     refused = tuple(f"{price.host} {price.model}: {why}" for price, why in reasons.items() if why)
@@ -239,7 +308,7 @@ def genai_prices(at: datetime.date) -> list[Price]:
     assert found is not None, "genai-prices is a dependency"
     assert found.origin is not None
     data = Path(found.origin).with_name("data.py").stat()
-    stamp = f"{data.st_size:x}-{data.st_mtime_ns:x}-{at.isoformat()}"
+    stamp = f"2-{data.st_size:x}-{data.st_mtime_ns:x}-{at.isoformat()}"
     return tables.kept("prices", stamp, list[Price], lambda: _read_apart(at))
 
 
@@ -269,6 +338,7 @@ def _read_genai_prices(at: datetime.date) -> list[Price]:
     prices = []
     for provider in get_snapshot().providers:
         for model in provider.models:
+            starts = [getattr(entry.constraint, "start_date", None) for entry in _entries(model.prices)]
             rates = {key: value for key, value in vars(model.get_prices(moment)).items() if value is not None}
             tiers = _tiers({key: _genai_steps(value) for key, value in rates.items()})
             if tiers:
@@ -276,10 +346,15 @@ def _read_genai_prices(at: datetime.date) -> list[Price]:
                 prices.append(
                     Price(
                         model=model.id, host=provider.id, tiers=tiers, usd_per_request=fee, source=source,
-                        as_of=at.isoformat(),
+                        as_of=at.isoformat(), is_dated=any(start and start <= at for start in starts),
                     )
                 )  # fmt: skip
     return prices
+
+
+def _entries(value: Any) -> list[Any]:
+    """A model's dated prices; none where it has one price for all days."""
+    return value if isinstance(value, list) else []
 
 
 def _genai_steps(value: Any) -> list[tuple[int, float]]:
@@ -331,7 +406,7 @@ def price_file(path: Path, at: datetime.date) -> list[Price]:
             raise _bad_file(path, f"it is larger than {units.format_bytes(_MAX_FILE_BYTES)}")
         document = json.loads(path.read_bytes())
     except OSError as error:
-        raise _bad_file(path, error.strerror or "it cannot be read") from error
+        raise unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
         raise _bad_file(path, f"it is not JSON ({error})") from error
     try:
@@ -349,23 +424,24 @@ def _from_genai(document: list[Any], path: Path, at: datetime.date) -> Iterator[
     for provider in document:
         for model in provider["models"]:
             rates = model.get("prices") or {}
+            is_dated = False
             if isinstance(rates, list):
-                rates = _dated(rates, at)
+                rates, is_dated = _dated(rates, at)
             tiers = _tiers({key: _genai_steps(rates[key]) for key in _RATES if rates.get(key) is not None})
             if tiers:
                 yield Price(
                     model=model["id"], host=provider["id"], tiers=tiers, source=path.name, as_of=at.isoformat(),
-                    usd_per_request=float(rates.get("requests_kcount") or 0) / 1000,
+                    usd_per_request=float(rates.get("requests_kcount") or 0) / 1000, is_dated=is_dated,
                 )  # fmt: skip
 
 
-def _dated(entries: list[Any], at: datetime.date) -> Any:
-    """The last entry that holds on the day: no constraint, or a start date that has come."""
+def _dated(entries: list[Any], at: datetime.date) -> tuple[Any, bool]:
+    """The last entry that holds on the day, no constraint or a start date that has come; whether it has a date."""
     for entry in reversed(entries):
         constraint = entry.get("constraint")
         if constraint is None or constraint.get("start_date", "9999") <= at.isoformat():
-            return entry["prices"]
-    return entries[0]["prices"]
+            return entry["prices"], constraint is not None
+    return entries[0]["prices"], False
 
 
 _LITELLM_RATES = {
@@ -392,7 +468,9 @@ def _from_litellm(document: Any, path: Path, at: datetime.date) -> Iterator[Pric
                     rates[ours].append((int(match["thousands"]) * 1000, float(value) * 1e6))
         if tiers := _tiers(rates):
             host = str(entry.get("litellm_provider") or name.partition("/")[0])
-            yield Price(model=name, host=host, tiers=tiers, source=path.name, as_of=at.isoformat())
+            yield Price(
+                model=name, host=host, tiers=tiers, source=path.name, as_of=at.isoformat(), is_dated=False
+            )  # fmt: skip
 
 
 def _bad_file(path: Path, why: str) -> UsageError:

@@ -21,7 +21,7 @@ from sizer.routing.simulate import DistilPlan, Model, Scenario
 from sizer.routing.workload import Assumption, Basis, Workload, parse_requests, parse_tokens
 from sizer.values import frozen
 
-__all__ = ["DEFAULT_PRICES", "DEFAULT_SOURCE", "RouteRequest", "build_scenario"]
+__all__ = ["DEFAULT_PRICES", "DEFAULT_SOURCE", "RouteRequest", "build_scenario", "parse_day", "price_lists"]
 
 # The illustration used where no model is named: a ratio of 100 at the level of today's lists.
 DEFAULT_PRICES = {"small": "0.05:0.10", "large": "5:10"}
@@ -103,12 +103,12 @@ def build_scenario(
     """
     record = _Record()
     workload = _workload(request, record, workload)
-    at = _date(request.at) if request.at else today
-    lists = _price_lists(request, at) if lists is None else lists
+    at = parse_day(request.at) if request.at else today
+    lists = price_lists(request, at, today) if lists is None else lists
     gpus = _gpus(request, record)
     made = supply or (lambda side, price, verbosity: price.api(workload.input_tokens, verbosity))
-    small = _model("small", request, workload, lists, at, gpus, record, made)
-    large = _model("large", request, workload, lists, at, gpus, record, made)
+    small = _model("small", request, workload, lists, at, today, gpus, record, made)
+    large = _model("large", request, workload, lists, at, today, gpus, record, made)
     outcome = _outcome(request, record, workload.hard_share)
     cascade = _cascade(request, record)
     router = _router(request, record if cascade is None else _Record())
@@ -159,18 +159,32 @@ def _workload(request: RouteRequest, record: _Record, known: Workload | None) ->
     return replace(known, hard_share=hard)
 
 
-def _date(text: str) -> datetime.date:
+def parse_day(text: str) -> datetime.date:
+    """The day of `--at`. Raises UsageError."""
     try:
         return datetime.date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"--at: `{text}` is not a date", code="usage.date", hint="write it as 2026-11-24") from error
 
 
-def _price_lists(request: RouteRequest, at: datetime.date) -> Sequence[Price]:
+def price_lists(
+    request: RouteRequest, at: datetime.date, today: datetime.date, *, always: bool = False
+) -> Sequence[Price]:
+    """The prices of the file that was given, or of the package where a model is to be looked up (or `always`).
+
+    Raises UsageError for a day before the first for which the package has any date.
+    """
     if request.prices:
         return prices.price_file(Path(request.prices), at)
     needed = (request.small and not request.small_price) or (request.large and not request.large_price)
-    return prices.genai_prices(at) if needed else ()
+    found = prices.genai_prices(at) if needed or always else []
+    if found and at < today and not any(price.is_dated for price in found):
+        raise UsageError(
+            f"--at {at}: the price list does not reach back that far", code="usage.date",
+            because="none of its prices is dated that early, and today's are not those of that day",
+            hint="give a later day, or the prices of that day: --small-price IN:OUT --large-price IN:OUT",
+        )  # fmt: skip
+    return found
 
 
 def _model(
@@ -179,6 +193,7 @@ def _model(
     workload: Workload,
     lists: Sequence[Price],
     at: datetime.date,
+    today: datetime.date,
     gpus: SelfHosted | None,
     record: _Record,
     supply: Callable[[str, Price, float], Api],
@@ -207,7 +222,7 @@ def _model(
         basis: Basis = "declared" if by_hand else "estimated"
         source = f"--{side}-price" if by_hand else DEFAULT_SOURCE
     else:
-        reference = _in_full(reference)
+        reference = _listed_name(reference)
         found = prices.quote(
             reference, lists, input_tokens=workload.input_tokens, output_tokens=workload.output_tokens,
             flag=f"--{side}",
@@ -215,6 +230,8 @@ def _model(
         basis = "declared"
         middle = "median host" if found.spread and found.spread.hosts > 1 else "host"
         source = f"{found.price.source}, {middle} {found.price.host}, id {found.price.model}"
+        if at < today and not found.price.is_dated:
+            source += "; the list does not date it: its latest price"
     tier = found.price.tier(workload.input_tokens)
     record.add(f"{side}: input, $/M tokens", tier.input_usd_per_mtok, basis, source, found.price.as_of)
     record.add(f"{side}: output, $/M tokens", tier.output_usd_per_mtok, basis, source, found.price.as_of)
@@ -254,14 +271,17 @@ def _sizes(reference: str) -> tuple[int | None, int | None]:
     return entry.total_parameters, entry.active_parameters
 
 
-def _in_full(reference: str) -> str:
-    """The catalog's id of a name that it has, else the reference as it is: hosts list models by their ids."""
-    if "/" in reference or ":" in reference:
+def _listed_name(reference: str) -> str:
+    """The id, without its owner, of a model that the catalog has, else the reference as it is.
+
+    Hosts list models by that name; a repository's owner (`openai/gpt-oss-20b`) is not the host that is asked for.
+    """
+    if ":" in reference:
         return reference
     from sizer.catalog.models import find
 
     try:
-        return find(reference).id
+        return find(reference).id.rpartition("/")[2]
     except NotFoundError:
         return reference
 

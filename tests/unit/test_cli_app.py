@@ -34,6 +34,12 @@ def test_json_failure_is_one_document(sizer):
     assert outcome.json["error"]["exit_code"] == outcome.code == 2
 
 
+@pytest.mark.parametrize("words", [("route calibrate",), ("route", "calibrate"), ("route-calibrate",)])
+def test_schema_of_a_command_of_two_words(sizer, words):
+    """A command of two words is named in one, in two or with a hyphen."""
+    assert "cpt50" in sizer("schema", *words).out
+
+
 INTERRUPTED_IMPORT = """
 import os, signal, sys
 

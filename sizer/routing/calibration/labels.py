@@ -15,6 +15,7 @@ from typing import Any
 
 from sizer import units
 from sizer.errors import UsageError
+from sizer.routing.files import unreadable
 from sizer.values import frozen
 
 __all__ = ["Labels", "choose_pair", "read_labels"]
@@ -134,7 +135,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                             raise _bad(str(path), f"line {number} is not an object", "write one JSON object a line")
                         yield value
     except OSError as error:
-        raise _bad(str(path), error.strerror or "it cannot be read", "check the path") from error
+        raise unreadable(path, error) from error
     except (ValueError, csv.Error, RecursionError) as error:
         raise _bad(
             str(path), f"it is not read as {path.suffix or 'JSON Lines'} ({error})", "give CSV or JSONL"

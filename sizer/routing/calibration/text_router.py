@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sizer.errors import UsageError
 from sizer.routing.calibration.features import CHEAP_NAMES, cheap_features, grams, weigh
+from sizer.routing.files import unreadable
 from sizer.values import frozen
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def load_router(path: Path) -> tuple[TextRouter, dict[str, Any]]:
             trained_on=int(document["trained_on"]),
         )
     except OSError as error:
-        raise _bad_router(path, error.strerror or "it cannot be read") from error
+        raise unreadable(path, error, hint="name a router that `sizer route calibrate --save` wrote") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _bad_router(path, f"{type(error).__name__}: {error}") from error
     body = {"format", "trained_on", "intercept", "cheap", "buckets", "idf", "weights"}

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from sizer.errors import UsageError
-from sizer.routing import prices
 from sizer.routing.calibration.labels import Labels, read_labels
 from sizer.routing.economics import Api
 from sizer.routing.prices import Price
-from sizer.routing.request import RouteRequest, build_scenario
+from sizer.routing.request import RouteRequest, build_scenario, parse_day, price_lists
 from sizer.routing.simulate import RouteReport, Scenario, simulate
 from sizer.routing.traffic import replay
 from sizer.routing.traffic.reader import Traffic
@@ -31,8 +30,8 @@ def answer_for_log(
         raise UsageError(
             "--tokens and --cached-share come from the log", code="usage.arguments", hint="leave them out with --log"
         )
-    at = datetime.date.fromisoformat(request.at) if request.at else today
-    lists = prices.price_file(Path(request.prices), at) if request.prices else prices.genai_prices(at)
+    at = parse_day(request.at) if request.at else today
+    lists = price_lists(request, at, today, always=True)
     workload, how = replay.workload_of(traffic, 0.0)
     if request.requests:
         workload = replace(workload, requests_per_month=parse_requests(request.requests))

@@ -25,6 +25,7 @@ from typing import IO, Any
 import msgspec
 
 from sizer.errors import NotFoundError, UsageError
+from sizer.routing.files import unreadable
 from sizer.routing.traffic.histogram import Cell, Histogram
 from sizer.routing.traffic.schemas import RowReader, Schema, detect_schema
 from sizer.routing.traffic.sessions import Sessions
@@ -119,8 +120,7 @@ def open_log(path: str, part: tuple[int, int] | None = None) -> Iterator[IO[byte
     except BrokenPipeError:
         raise
     except (OSError, EOFError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"`{path}` cannot be read", code="usage.file", because=why, hint="check the file") from error
+        raise unreadable(path, error, hint="check the file") from error
 
 
 def as_text(lines: Iterable[bytes]) -> Iterator[str]:
@@ -227,6 +227,8 @@ def read_traffic(
         with open_log(path) as stream:
             batches = read_batches(stream, path)
             sample = list(itertools.islice(batches, _SAMPLE // _BATCH))
+            if not sample:
+                continue
             if reader is None:
                 objects = [row for batch in sample for row in batch if isinstance(row, dict)]
                 reader = RowReader(schema or detect_schema(objects, where=path), objects)
@@ -236,7 +238,11 @@ def read_traffic(
                 _count_in_parts(path, reader, traffic, processes, progress)
             else:
                 _count(itertools.chain(sample, batches), reader, traffic, progress)
-    assert traffic is not None
+    if traffic is None:
+        raise UsageError(
+            f"`{paths[0]}` is empty" if len(paths) == 1 else f"all {len(paths)} files of the log are empty",
+            code="route.no_rows", because="it has no row", hint="check that the export of the log went through",
+        )  # fmt: skip
     if not traffic.histogram:
         raise no_rows(traffic)
     return traffic

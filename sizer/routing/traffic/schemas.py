@@ -65,6 +65,11 @@ def detect_schema(rows: Sequence[Mapping[str, Any]], *, where: str) -> Schema:
     for schema in known_schemas():
         if any(schema.fits(row) for row in rows):
             return schema
+    if not rows:
+        raise UsageError(
+            f"`{where}` holds no request", code="route.no_rows", because="none of its first lines is a JSON object",
+            hint="give a log of JSON Lines or CSV",
+        )  # fmt: skip
     columns = sorted({name for row in rows for name in _columns(row)})
     raise UsageError(
         f"`{where}` is not a request log that is recognised",

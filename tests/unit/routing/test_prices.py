@@ -28,7 +28,12 @@ def ask(reference: str, prices: list[Price], **more: Any) -> Any:
 @pytest.mark.parametrize(
     ("one", "other"),
     [("meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b"), ("Qwen/Qwen3-32B", "qwen3_32b-fp8"),
-     ("a/M-1.5", "M.1.5:free")],
+     ("a/M-1.5", "M.1.5:free"), ("openai/gpt-oss-20b", "openai.gpt-oss-20b-1:0"),
+     ("gpt-oss-20b", "@cf/openai/gpt-oss-20b"), ("gpt-oss-20b", "gpt-oss-20b-mxfp4"),
+     ("meta-llama/Llama-3.1-8B-Instruct", "regional.meta.llama3-1-8b-instruct-v1:0"),
+     ("meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo"),
+     ("Mistral-7B-Instruct-v0.2", "mistral.mistral-7b-instruct-v0:2"),
+     ("NVIDIA-Nemotron-Nano-9B-v2", "nvidia.nvidia-nemotron-nano-9b-v2:0")],
 )  # fmt: skip
 def test_same_weights(one: str, other: str) -> None:
     """Ids that differ by owner, case, separators and words for ways of serving name the same weights."""
@@ -36,10 +41,38 @@ def test_same_weights(one: str, other: str) -> None:
 
 
 def test_other_weights() -> None:
-    """A different size or version is another model."""
-    assert (
-        len({price_key(name) for name in ("llama-3.1-8b", "llama-3.1-70b", "llama-3-8b", "llama-3.1-8b-vision")}) == 4
-    )
+    """A different size, version or named variant is another model, and so is a batch at half the price."""
+    names = (
+        "llama-3.1-8b", "llama-3.1-70b", "llama-3-8b", "llama-3.1-8b-vision", "gpt-5", "gpt-5-mini", "gpt-5-chat",
+        "gpt-oss-20b", "gpt-oss-120b", "gpt-oss-20b:batch", "gpt-4", "gpt-4-turbo", "gpt-3.5-turbo",
+        "gpt-3.5-turbo-instruct", "grok-4", "grok-4-fast", "kimi-k2-thinking", "kimi-k2", "qwen3-235b-a22b-2507",
+        "qwen3-235b-a22b", "nemotron-nano-9b-v2:0", "nemotron-nano-9b",
+    )  # fmt: skip
+    assert len({price_key(name) for name in names}) == len(names)
+
+
+def test_a_host_writes_its_own_name_first() -> None:
+    """`databricks-some-8b` at databricks is some-8b; at another host it is a model of that name."""
+    own, other = price("databricks", 1, 1, "databricks-some-8b"), price("x", 2, 2, "databricks-some-8b")
+    assert ask("some-8b", [own, other]).spread.hosts == 1
+
+
+def test_dated_ids() -> None:
+    """A host's only dated id joins the undated one of others; several, or a four-digit release, stay apart."""
+    undated, dated = price("a", 1, 1, "big-4"), price("b", 2, 2, "big-4-20260101")
+    assert ask("big-4", [undated, dated]).spread.hosts == 2
+    assert ask("big-4", [undated, dated, price("b", 3, 3, "big-4-2025-02-02")]).spread.hosts == 1
+    assert ask("big-4", [undated, price("c", 2, 2, "big-4-0731")]).spread.hosts == 1
+    assert ask("big-4-2026-01-01", [undated]).price.host == "a"
+    assert ask("big-4-20260101", [undated, dated]).price.host == "b"
+
+
+def test_hosts_of_open_weights() -> None:
+    """In the installed list open weights are found at the hosts that write them in their own ways."""
+    listed = genai_prices(DAY)
+    assert ask("gpt-oss-20b", listed).spread.hosts >= 15
+    hosts = {found.host for found in prices._matching("meta-llama/Llama-3.1-8B-Instruct", listed)}
+    assert {"aws", "cloudflare", "openrouter", "together"} <= hosts
 
 
 def test_median_host_is_real() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,7 +144,8 @@ def test_gates(sizer: Any, gate: str, code: int) -> None:
         ("--router", "oracle"), ("--false-hard", "0.1"), ("--detected", "0.5"), ("--self-host", "small"),
         ("--gpu-hour", "2"), ("--self-host", "medium"), ("--at", "yesterday"), ("--small-price", "x:1"),
         ("--large-quality", "0.1"), ("--only-small", "0.2"), ("--large-share", "0.1", "--target-quality", "0.9"),
-        ("--utilisation", "0", "--gpu-hour", "2", "--rps", "9"), ("--prices", "/nonexistent", "--small", "x"),
+        ("--utilisation", "0", "--gpu-hour", "2", "--rps", "9"), ("--at", "1999-01-01", "--small", "gpt-5-nano",
+         "--large", "gpt-5"),
     ],
 )  # fmt: skip
 def test_bad_input(sizer: Any, arguments: tuple[str, ...]) -> None:
@@ -152,6 +155,51 @@ def test_bad_input(sizer: Any, arguments: tuple[str, ...]) -> None:
     assert outcome.out == ""
     assert outcome.err.startswith("error: ")
     assert "hint: " in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("route", "--prices", "gone.json", "--small", "x", "--large", "y"), ("route", "--router", "gone.json"),
+        ("route", "--log", "gone.jsonl"), ("route", "--histogram", "gone.csv"), ("route", "calibrate", "gone.csv"),
+        ("route", "score", "--router", "gone.json", "gone.txt"), ("route", "export", "gone.json", "--to", "memo"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_not_there(
+    sizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """A file of the user's that does not exist is not found: 3, naming it."""
+    monkeypatch.chdir(tmp_path)
+    outcome = sizer(*arguments)
+    assert outcome.code == 3, outcome.err
+    assert "`gone." in outcome.err
+
+
+def test_a_name_nearly_right(sizer: Any) -> None:
+    """A model that no list has is met with the names that are close."""
+    outcome = sizer("route", "--small", "gpt-5-nan", "--large", "gpt-5", "--json")
+    assert outcome.code == 3
+    assert "did you mean `gpt-5-nano`" in outcome.json["error"]["hint"]
+    assert "gpt-5-nano" in outcome.json["error"]["details"]["close_matches"]
+
+
+def test_a_day_that_the_list_does_not_date(sizer: Any, tmp_path: Path) -> None:
+    """A past day's price from a list without dates says that it is the latest one."""
+    path = tmp_path / "map.json"
+    entry = {"litellm_provider": "h", "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+    path.write_text(json.dumps({"h/m-1": entry, "h/m-2": {**entry, "input_cost_per_token": 9e-6}}))
+    found = report(sizer, "--small", "m-1", "--large", "m-2", "--prices", str(path), "--at", "2020-01-01")
+    sources = [item["source"] for item in found["assumptions"] if item["name"] == "small: input, $/M tokens"]
+    assert "the list does not date it" in sources[0]
+
+
+def test_an_owner_is_not_a_host(sizer: Any) -> None:
+    """A model of the catalog is priced over all hosts, with its owner written or without; HOST:ID picks one."""
+    hosts = {}
+    for name in ("gpt-oss-20b", "openai/gpt-oss-20b", "openai:gpt-oss-20b"):
+        hosts[name] = report(sizer, "--small", name, "--large", "gpt-5")["small"]["spread"]["hosts"]
+    assert hosts["gpt-oss-20b"] == hosts["openai/gpt-oss-20b"] > 10
+    assert hosts["openai:gpt-oss-20b"] == 1
 
 
 def test_view_fits(sizer: Any) -> None:

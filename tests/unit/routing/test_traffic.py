@@ -482,3 +482,24 @@ def test_sessions_in_parts_are_the_sessions(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(engine, "_SESSION_ROWS", 70)
     assert list(read_with_duckdb([str(path)]).sessions) == whole == list(read_traffic([str(path)]).sessions)
     assert sum(switch.turns for switch in whole) == 600 - 11
+
+
+def test_an_empty_log_is_said_to_be_empty(sizer: Any, tmp_path: Path) -> None:
+    """An empty file is named as such; beside one with rows it is stepped over."""
+    empty = written(tmp_path, "", "empty.jsonl")
+    outcome = sizer("route", "--log", empty)
+    assert outcome.code == 2
+    assert "empty.jsonl` is empty" in outcome.err
+    full = written(tmp_path, logs.lines(logs.openai))
+    assert read_traffic([empty, full]).histogram.totals() == logs.TOTALS
+
+
+@pytest.mark.parametrize("names", [("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens")])
+def test_plain_columns(tmp_path: Path, names: tuple[str, str]) -> None:
+    """A CSV of just a model and two token counts needs no mapping."""
+    rows = [f"{request.model},{request.given},{request.made}" for request in logs.REQUESTS]
+    path = written(tmp_path, "\n".join([",".join(("model", *names)), *rows, ""]), "log.csv")
+    traffic = read_traffic([path])
+    assert traffic.schema == "plain columns of model and tokens"
+    assert traffic.histogram.totals() == (*logs.TOTALS[:3], 0)
+    assert cells(read_with_duckdb([path])) == cells(traffic)
