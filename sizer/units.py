@@ -19,6 +19,7 @@ __all__ = [
     "format_hours",
     "format_integer",
     "format_percent",
+    "format_plain",
     "format_rate",
     "format_seconds",
     "format_teraflops",
@@ -90,9 +91,9 @@ def format_gib(count: int | float) -> str:
 def format_percent(share: float, digits: int = 1) -> str:
     """A share of 1 as a percentage; a share that rounds to zero but is not zero says so."""
     smallest = 10.0**-digits
-    if 0 < share * 100 < smallest / 2:
+    if 1e-12 < share * 100 < smallest / 2:
         return f"<{smallest:.{digits}f} %"
-    return f"{share * 100:.{digits}f} %"
+    return f"{round(share * 100, digits) + 0.0:.{digits}f} %"  # -0.0 + 0.0 is 0.0
 
 
 def format_rate(value: float) -> str:
@@ -102,6 +103,15 @@ def format_rate(value: float) -> str:
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     rounded = round(value, 2 - math.floor(math.log10(abs(value))))
     return f"{rounded:,.{min(digits, 6)}f}"
+
+
+def format_plain(value: float) -> str:
+    """A number of any size without an exponent, six significant digits: `30,416,667`, `0.172`, `0.0000000035`."""
+    if value == 0 or abs(value) >= 1e5:
+        return f"{value:,.0f}"
+    digits = max(0, 5 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{min(digits, 15)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def format_teraflops(rate: int | float) -> str:

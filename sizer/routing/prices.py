@@ -31,6 +31,7 @@ __all__ = [
     "Price",
     "PriceTier",
     "Quote",
+    "family_of",
     "genai_prices",
     "hand_price",
     "price_file",
@@ -217,6 +218,14 @@ def _matching(reference: str, prices: Iterable[Price]) -> list[Price]:
                     dated.setdefault(price.host, []).append(price)
         found += [price for own in dated.values() if len({price_key(p.model) for p in own}) == 1 for price in own]
     return found
+
+
+def family_of(reference: str, prices: Iterable[Price]) -> str:
+    """The listed id that a reference lengthens by a word or more (`gpt-5` of `gpt-5-nano`); `""` where none is."""
+    words = _words(reference.rpartition(":")[2])
+    heads = {"".join(words[:length]) for length in range(2, len(words))}
+    names = {key: price.model for price in prices if (key := price_key(price.model)) in heads}
+    return names[max(names, key=len)].rpartition("/")[2] if names else ""
 
 
 def _close(reference: str, prices: Iterable[Price]) -> list[str]:

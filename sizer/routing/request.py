@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from sizer import units
 from sizer.errors import NotFoundError, UsageError
@@ -21,10 +22,19 @@ from sizer.routing.simulate import DistilPlan, Model, Scenario
 from sizer.routing.workload import Assumption, Basis, Workload, parse_requests, parse_tokens
 from sizer.values import frozen
 
-__all__ = ["DEFAULT_PRICES", "DEFAULT_SOURCE", "RouteRequest", "build_scenario", "parse_day", "price_lists"]
+__all__ = [
+    "DEFAULT_PRICES",
+    "DEFAULT_SOURCE",
+    "ILLUSTRATED_HARD_SHARE",
+    "RouteRequest",
+    "build_scenario",
+    "parse_day",
+    "price_lists",
+]
 
 # The illustration used where no model is named: a ratio of 100 at the level of today's lists.
 DEFAULT_PRICES = {"small": "0.05:0.10", "large": "5:10"}
+ILLUSTRATED_HARD_SHARE = 0.2
 DEFAULT_SOURCE = "illustration: a ratio of 100 at the level of today's lists"
 
 
@@ -92,16 +102,22 @@ def build_scenario(
     *,
     today: datetime.date,
     workload: Workload | None = None,
+    hard_share_known: bool = True,
     lists: Sequence[Price] | None = None,
     supply: Callable[[str, Price, float], Api] | None = None,
 ) -> Scenario:
     """The scenario of a request. Prices are looked up only where a model is named.
 
-    `workload` replaces the flags' volume and tokens where it was read from a log, `lists` the price list, and
+    `workload` replaces the flags' volume and tokens where it was read from a log, which may not know the hard share
+    (`hard_share_known`), `lists` the price list, and
     `supply(side, price, verbosity)` the rates at the mean request. Raises UsageError for a
     value that is not understood or out of range, NotFoundError for a model without a price.
     """
     record = _Record()
+    _both_or_none(request, today)
+    basis: Literal["given", "illustration", "unknown"] = "given"
+    if not request.hard_share:
+        basis = "illustration" if workload is None else "given" if hard_share_known else "unknown"
     workload = _workload(request, record, workload)
     at = parse_day(request.at) if request.at else today
     lists = price_lists(request, at, today) if lists is None else lists
@@ -132,7 +148,40 @@ def build_scenario(
         self_hosting=gpus if request.self_host in ("", "large") else None,
         distil=_distil_plan(request),
         assumptions=tuple(record.assumptions),
+        hard_share_basis=basis,
+        quality_asked=units.parse_share(request.target_quality, name="--target-quality")
+        if request.target_quality
+        else None,
+        illustrated=_illustrated(request),
     )
+
+
+def _illustrated(request: RouteRequest) -> tuple[Literal["small", "large"], ...]:
+    """The models that nobody named, priced or hosts."""
+    sides: tuple[Literal["small", "large"], ...] = ("small", "large")
+    return tuple(
+        side
+        for side in sides
+        if not getattr(request, side)
+        and not getattr(request, f"{side}_price")
+        and request.self_host not in (side, "both")
+    )
+
+
+def _both_or_none(request: RouteRequest, today: datetime.date) -> None:
+    """Raises UsageError where one model is real, looked up in a list, and the other an illustration."""
+    for side in _illustrated(request):
+        other = "large" if side == "small" else "small"
+        name: str = getattr(request, other)
+        if not name or getattr(request, f"{other}_price"):
+            continue
+        at = parse_day(request.at) if request.at else today
+        family = prices.family_of(name, price_lists(request, at, today)) if side == "large" else ""
+        raise UsageError(
+            f"--{other} `{name}` without --{side}", code="usage.arguments",
+            because=f"a listed price would be set against an invented {side} model",
+            hint=f"add --{side} {family or 'REF'}, or its price by hand: --{side}-price IN:OUT",
+        )  # fmt: skip
 
 
 def _workload(request: RouteRequest, record: _Record, known: Workload | None) -> Workload:
@@ -149,12 +198,14 @@ def _workload(request: RouteRequest, record: _Record, known: Workload | None) ->
                 name, value, "declared" if request.tokens else "estimated",
                 "--tokens" if request.tokens else illustration,
             )  # fmt: skip
-        known = Workload(requests_per_month=volume, input_tokens=given, output_tokens=made, hard_share=0.2)
+        known = Workload(
+            requests_per_month=volume, input_tokens=given, output_tokens=made, hard_share=ILLUSTRATED_HARD_SHARE
+        )
         cached = record.share("cached prompt share", request.cached_share, "--cached-share", 0.0, "no cache")
         known = replace(known, cached_share=cached)
-        known_hard, why = 0.2, "illustration: label a sample of your own traffic"
+        known_hard, why = ILLUSTRATED_HARD_SHARE, "illustration: label a sample of your own traffic"
     else:
-        known_hard, why = known.hard_share, "the log"
+        known_hard, why = known.hard_share, "illustration: the log does not say how hard it is"
     hard = record.share("hard share", request.hard_share, "--hard-share", known_hard, why)
     return replace(known, hard_share=hard)
 

@@ -61,7 +61,9 @@ class Router:
     as_of: str = ""
     """The date of the measurement."""
     is_measured: bool = False
-    """Whether the error rates were measured on labelled outcomes."""
+    """Whether the error rates were measured on labelled outcomes of others."""
+    hard_questions: int = 0
+    """Hard questions that the false-easy rates were measured on; 0 where they were not."""
 
     def at_share(self, share: float, hard_share: float) -> Errors:
         """The error rates at which `share` of the requests go to the large model."""
@@ -100,6 +102,7 @@ def measured_routers() -> dict[str, Router]:
             latency_seconds=row.latency_seconds,
             as_of=row.checked.isoformat(),
             is_measured=True,
+            hard_questions=round(row.questions * row.hard_share),
         )
         for row in rows
     }
@@ -137,6 +140,7 @@ def calibrated_router(path: Path) -> Router:
     router, facts = load_router(path)
     try:
         point = Errors(false_hard=float(facts["false_hard"]), false_easy=float(facts["false_easy"]))
+        hard_questions = round(router.trained_on * float(facts.get("hard_share", 0.0)))
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
             f"`{path}` has no error rates", code="usage.router", because=f"{type(error).__name__}: {error}",
@@ -148,6 +152,7 @@ def calibrated_router(path: Path) -> Router:
         title=f"your router, measured on {router.trained_on:,} labels",
         source=f"{path.name}: {facts.get('chosen_by', 'its operating point')}",
         points=_curve([point]),
+        hard_questions=hard_questions,
         usd_per_request=text.usd_per_request,
         latency_seconds=text.latency_seconds,
     )

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import sqrt
 from typing import Literal
 
+from sizer import units
 from sizer.routing import economics
 from sizer.routing.economics import Api, Calls, Cascade, Errors, Outcome, SelfHosted, Supply
 from sizer.routing.gates import GateResult
@@ -94,6 +96,12 @@ class Scenario:
     """GPUs to compare the small model's API against."""
     distil: DistilPlan | None = None
     assumptions: tuple[Assumption, ...] = ()
+    hard_share_basis: Literal["given", "illustration", "unknown"] = "given"
+    """Whether somebody said how hard the traffic is; `unknown` where a log was read that does not."""
+    quality_asked: float | None = None
+    """The share of the large model's quality that is to be kept."""
+    illustrated: tuple[Literal["small", "large"], ...] = ()
+    """Models whose price is an illustration."""
 
 
 @frozen
@@ -204,14 +212,17 @@ class BreakEven:
     """Where the routed cost equals the all-large cost; null where no value does."""
 
     hard_share: float | None
-    """Routing is cheaper below this share of hard requests (above 1: at every share)."""
+    """The share of hard requests at which both cost the same; null where no share between 0 and 1 does."""
+    hard_share_means: str
+    """What that says: on which side of it routing is cheaper, or that it is everywhere or nowhere."""
     large_share: float | None
     """s* = 1 - c_r / (c_S - c_W): routing is cheaper while less than this goes up."""
     requests_per_month: float | None
     """The volume from which routing is cheaper; 0 where no cost is fixed and it always is."""
     price_ratio: float | None
     """Cost per request of the large model over the small one's from which routing is cheaper."""
-    actual_price_ratio: float
+    actual_price_ratio: float | None
+    """Null where the small model costs nothing."""
 
 
 @frozen
@@ -290,7 +301,10 @@ class SharePoint:
 class RouteReport:
     """What routing costs and saves."""
 
-    verdict: Literal["route", "do not route"]
+    verdict: Literal["route", "do not route", "unknown"]
+    """`unknown` where it depends on how hard the traffic is and nobody said."""
+    headline: str
+    """The verdict with the saving and the quality that it rests on, in one sentence."""
     reasons: tuple[str, ...]
     """Why, most important first."""
     workload: Workload
@@ -338,6 +352,7 @@ def simulate(scenario: Scenario) -> RouteReport:
     verdict, reasons = _verdict(scenario, costs, quality, saving)
     return RouteReport(
         verdict=verdict,
+        headline=_headline(scenario, verdict, reasons, quality, saving),
         reasons=reasons,
         workload=scenario.workload,
         small=_model_report(scenario.small, scenario.workload),
@@ -533,13 +548,24 @@ def _break_even(scenario: Scenario) -> BreakEven:
         volume = economics.break_even_volume(gain)
     else:
         volume = 0.0 if gain(workload.requests_per_month) > 0 else None
+    even, means = _even_hard_share(routed(0.0), routed(1.0), large)
     return BreakEven(
-        hard_share=economics.break_even_share(routed(0.0), routed(1.0), large),
+        hard_share=even,
+        hard_share_means=means,
         large_share=share if share is not None and share > 0 else None,
         requests_per_month=volume,
         price_ratio=large / cheapest_small if cheapest_small > 0 else None,
-        actual_price_ratio=large / small,
+        actual_price_ratio=large / small if small else None,
     )
+
+
+def _even_hard_share(at_zero: float, at_one: float, large: float) -> tuple[float | None, str]:
+    """Where a routed cost that is linear in the hard share equals the all-large cost, and what that says."""
+    if (at_zero < large) is (at_one < large):
+        return None, "cheaper than all large at every hard share" if at_zero < large else "cheaper at no hard share"
+    share = (large - at_zero) / (at_one - at_zero)
+    side = "below" if at_zero < large else "above"
+    return share, f"cheaper than all large {side} {units.format_percent(share)} hard"
 
 
 _Change = Callable[[Scenario, float], Scenario]
@@ -758,22 +784,81 @@ def _model_report(model: Model, workload: Workload) -> ModelReport:
 
 def _verdict(
     scenario: Scenario, costs: Costs, quality: Quality, saving: Saving
-) -> tuple[Literal["route", "do not route"], tuple[str, ...]]:
-    """Route only where it is cheaper than the large model and better than a coin at the same share."""
+) -> tuple[Literal["route", "do not route", "unknown"], tuple[str, ...]]:
+    """Route only where it is cheaper than the large model and better than a coin at the same share.
+
+    What prices alone decide is decided; what rests on a hard share that nobody knows is not.
+    """
     against = []
     if costs.all_large_usd_per_month <= costs.all_small_usd_per_month:
         against.append("the large model is not dearer than the small one: use it for everything")
     if costs.routed_usd_per_month >= costs.all_large_usd_per_month:
-        against.append("the routed traffic costs as much as the large model alone")
+        times = costs.routed_usd_per_month / costs.all_large_usd_per_month
+        told = f"{units.format_rate(times)} times what" if times >= 1.005 else "as much as"
+        against.append(f"the routed traffic costs {told} the large model alone{' does' if times >= 1.005 else ''}")
+    if scenario.hard_share_basis == "unknown":
+        told = "no labels, and no decisions of a router; the evidence below is none for how hard it is"
+        return ("do not route", tuple(against)) if against else ("unknown", (told, *_cautions(scenario)))
     if quality.routed <= quality.all_small:
         against.append("the small model alone is as good: use it for everything")
     elif quality.routed <= quality.random_mix + 1e-12:
         against.append("the router picks no better than a coin that sends up the same share")
+    elif _is_noise(scenario):
+        against.append(
+            "it is better than a coin by less than the noise of the "
+            f"{scenario.router.hard_questions:,} hard questions behind its error rates"
+        )
+    if scenario.quality_asked is not None and quality.routed < scenario.quality_asked - 1e-9:
+        against.append(f"that is below the {units.format_percent(scenario.quality_asked)} asked for")
     if against:
-        return "do not route", tuple(against)
+        return "do not route", (*against, *_cautions(scenario))
     reasons = []
     if saving.measured < saving.perfect or quality.routed < quality.routed_perfect:
         reasons.append("cheaper than the large model, and better than a coin at the same share")
+    return "route", (*reasons, *_cautions(scenario))
+
+
+def _cautions(scenario: Scenario) -> list[str]:
+    """What the answer rests on that is not the user's own."""
+    found = []
+    if scenario.hard_share_basis == "illustration":
+        share = units.format_percent(scenario.workload.hard_share)
+        found.append(f"{share} hard is an illustration: give --hard-share, or --log with --labels")
     if scenario.router.is_measured and not scenario.cascade:
-        reasons.append("error rates are another study's: calibrate on your own labels before relying on them")
-    return "route", tuple(reasons)
+        found.append("error rates are another study's: calibrate on your own labels before relying on them")
+    return found
+
+
+def _is_noise(scenario: Scenario) -> bool:
+    """Whether the false-easy rate is below a coin's by less than its 95 % error on the questions it was measured on."""
+    questions, beta = scenario.router.hard_questions, scenario.errors.false_easy
+    if scenario.cascade or not questions:
+        return False
+    coin = 1 - economics.large_share(scenario.workload.hard_share, scenario.errors)
+    return coin - beta < 1.96 * sqrt(beta * (1 - beta) / questions)
+
+
+def _headline(scenario: Scenario, verdict: str, reasons: Sequence[str], quality: Quality, saving: Saving) -> str:
+    """The first line: the verdict with what is saved and what is kept, and what a coin would keep."""
+    percent = units.format_percent
+    kept, coin = percent(quality.routed), percent(quality.random_mix)
+    money = f"{percent(saving.measured)} saved" if saving.measured >= 0 else f"{percent(-saving.measured)} dearer"
+    whole = f"{money}, {kept} of the large model's quality kept"
+    versus = f"a coin at the same share keeps {coin}"
+    if verdict == "unknown":
+        said = (
+            "How hard this traffic is, the log does not say: give --hard-share or --labels. "
+            f"At {percent(scenario.workload.hard_share)} hard (an illustration): {whole} ({versus})"
+        )
+    elif verdict == "do not route":
+        said = f"Do not route: {reasons[0]} ({whole}; {versus})"
+    elif scenario.quality_asked is not None:
+        said = f"Route: {whole}, {percent(scenario.quality_asked)} asked ({versus})"
+    elif quality.routed >= 1 - 1e-12:
+        said = f"Route: {whole} ({versus})"
+    else:
+        said = f"Route if {kept} of the large model's quality is enough: {money} ({versus})"
+    if len(scenario.illustrated) == 1:
+        side = scenario.illustrated[0]
+        said += f"; the {side} model's price is an illustration: give --{side} or --{side}-price"
+    return said

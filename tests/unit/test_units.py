@@ -120,3 +120,20 @@ def test_a_share_that_looks_like_a_percentage_is_asked_about() -> None:
 def test_a_cards_memory_in_the_unit_of_its_name() -> None:
     """A card of 24 GB holds 24 x 2^30 bytes."""
     assert units.format_gib(24 * 2**30) == "24.0 GiB"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (30416666.7, "30,416,667"), (3.5e-9, "0.0000000035"), (0.1720001, "0.172"), (500.0, "500"),
+     (1148.5, "1,148.5"), (-2.0, "-2")],
+)  # fmt: skip
+def test_plain_numbers(value, text):
+    """A number is written without an exponent, with at most six significant digits below 100,000."""
+    assert units.format_plain(value) == text
+
+
+def test_no_minus_zero():
+    """A share that rounds to zero from below has no sign, and the noise of floating point is zero."""
+    assert units.format_percent(-1e-9) == "0.0 %"
+    assert units.format_percent(1e-17) == "0.0 %"
+    assert units.format_percent(0.0001) == "<0.1 %"

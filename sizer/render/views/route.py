@@ -20,6 +20,8 @@ __all__ = ["assumptions_table", "gates_view", "route_view"]
 
 _CURVE_HEIGHT = 10
 _TOP_INFLUENCES = 6
+_WIDE = 76
+"""Columns from which the tables have room; below, a row is a sentence."""
 
 
 def route_view(report: RouteReport, console: Console) -> None:
@@ -30,13 +32,13 @@ def route_view(report: RouteReport, console: Console) -> None:
     _strategies(report, console)
     console.print()
     console.print(heading(f"Where the requests go ({report.router})"))
-    console.print(_flow(report.flow, report, unicode))
+    console.print(_flow(report.flow, report, unicode, is_wide=console.width >= _WIDE))
     console.print()
     console.print(heading("Cost a month against the share of hard requests"))
-    console.print(_curve(report, unicode))
+    console.print(_curve(report, unicode, console.width))
     console.print()
     console.print(heading("What moves the saving most (each input 20 % down, 20 % up)"))
-    console.print(_tornado(report, unicode))
+    console.print(_tornado(report, unicode, is_wide=console.width >= _WIDE))
     console.print()
     console.print(key_values(_facts(report)))
     console.print()
@@ -46,7 +48,7 @@ def route_view(report: RouteReport, console: Console) -> None:
         traffic_section(report.traffic, console)
         console.print()
     console.print(heading("Rests on"))
-    console.print(assumptions_table(report.assumptions))
+    console.print(assumptions_table(report.assumptions, is_wide=console.width >= _WIDE))
     if report.gates:
         console.print()
         gates_view(report.gates, console)
@@ -60,18 +62,20 @@ def gates_view(results: Sequence[GateResult], console: Console) -> None:
 
 
 def _head(report: RouteReport, console: Console) -> None:
-    style = "bold green" if report.verdict == "route" else "bold yellow"
-    console.print(Text(report.verdict.capitalize(), style=style))
+    style = {"route": "bold green", "do not route": "bold yellow"}.get(report.verdict, "bold")
+    console.print(Text(report.headline, style=style))
     for reason in report.reasons:
-        console.print(Padding(Text(reason), (0, 0, 0, 2)))
+        if reason not in report.headline:
+            console.print(Padding(Text(reason), (0, 0, 0, 2)))
     console.print()
     workload = report.workload
+    illustration = " for illustration" if report.verdict == "unknown" else ""
     console.print(
         key_values(
             [
                 ("traffic", f"{units.format_count(workload.requests_per_month)} requests/month, "
                             f"{workload.input_tokens:,.0f} tokens in, {workload.output_tokens:,.0f} out, "
-                            f"{units.format_percent(workload.hard_share)} hard"),
+                            f"{units.format_percent(workload.hard_share)} hard{illustration}"),
                 ("small", _model(report.small)),
                 ("large", _model(report.large)),
             ]
@@ -88,10 +92,9 @@ def _model(model: ModelReport) -> str:
     text += f", host {safe(model.host)})" if model.host else ")"
     if model.spread and model.spread.hosts > 1:
         spread = model.spread
-        text += (
-            f"; {spread.hosts} hosts ask {units.format_usd(spread.lowest_usd)} ({safe(spread.lowest_host)}) to "
-            f"{units.format_usd(spread.highest_usd)} ({safe(spread.highest_host)})"
-        )
+        low, high = units.format_usd(spread.lowest_usd), units.format_usd(spread.highest_usd)
+        text += f"; {spread.hosts} hosts ask "
+        text += f"{low} ({safe(spread.lowest_host)}) to {high} ({safe(spread.highest_host)})" if low != high else "that"
     return text
 
 
@@ -109,7 +112,7 @@ def _strategies(report: RouteReport, console: Console) -> None:
         ("coin, same share", costs.random_mix_usd_per_month, min(1, report.flow.large_calls_per_request),
          min(1, report.flow.large_calls_per_request), quality.random_mix),
     ]  # fmt: skip
-    if report.strategy == "router":
+    if report.strategy == "router" and not _is_perfect(report):
         gap = 1 - target.false_easy
         rows.insert(4, (f"  at {saving.gap_target:.0%} of gap", target_month, target.large_share, gap, -1.0))
     shown = []
@@ -128,25 +131,33 @@ def _strategies(report: RouteReport, console: Console) -> None:
                 units.format_percent(kept),
             )
         )
-    console.print(
-        table(
-            [("", "left!"), ("$/month", "right!"), ("$/request", "right!"), ("saved", "right!"), ("sent up", "right!"),
-             ("hard up", "right!"), ("quality", "right!")],
-            shown,
+    titles = ("", "$/month", "$/request", "saved", "sent up", "hard up", "quality")
+    if console.width >= _WIDE:
+        console.print(table([(title, "right!" if title else "left!") for title in titles], shown))
+        return
+    for label, *cells in shown:
+        told = ", ".join(
+            cell + title.removeprefix("$") if title.startswith("$") else f"{cell} {title}"
+            for title, cell in zip(titles[1:], cells, strict=True)
         )
-    )  # fmt: skip
+        console.print(Text(label.strip()))
+        console.print(Padding(Text(told), (0, 0, 0, 2)))
 
 
-def _flow(flow: Flow, report: RouteReport, unicode: bool) -> Text:
+def _is_perfect(report: RouteReport) -> bool:
+    """Whether the router that was asked for is the perfect one: there is nothing to set beside it."""
+    return report.strategy == "router" and report.flow.false_hard == report.flow.false_easy == 0
+
+
+def _flow(flow: Flow, report: RouteReport, unicode: bool, *, is_wide: bool) -> Text:
     branch, last, down, arrow = ("├─", "└─", "│", "─▶") if unicode else ("|-", "`-", "|", "->")
     small, large = flow.paths[:2], flow.paths[2:]
+    money_width, name_width = (14, 38) if is_wide else (0, 0)
     lines = [f"{units.format_count(report.workload.requests_per_month)} requests/month"]
     overhead = units.format_usd(flow.overhead_usd_per_month)
     if report.strategy == "cascade":
-        lines += [
-            down,
-            f"{branch}{arrow} small, every request{'':24}{units.format_usd(flow.small_usd_per_month):>16}/month",
-        ]
+        label = f"{branch}{arrow} small, every request".ljust(50 if is_wide else 0)
+        lines += [down, f"{label} {units.format_usd(flow.small_usd_per_month):>{money_width}}/month"]
         lines += [down, f"verifier {overhead}/month", down]
     else:
         lines += [down, f"router {overhead}/month", down]
@@ -157,24 +168,28 @@ def _flow(flow: Flow, report: RouteReport, unicode: bool) -> Text:
         share = sum(path.share for path in paths)
         kept = report.strategy == "cascade" and name == "small"
         label = "kept the small answer" if kept else f"{safe((report.small if name == 'small' else report.large).name)}"
-        money = "" if kept else f"{units.format_usd(usd):>14}/month"
+        money = "" if kept else f"{units.format_usd(usd):>{money_width}}/month"
         lines.append(
-            f"{last if is_last else branch}{arrow} {units.format_percent(share):>7} {label[:38]:<38}{money}"
-        )  # fmt: skip
+            f"{last if is_last else branch}{arrow} {units.format_percent(share):>7} "
+            f"{label[: name_width or 14]:<{name_width}}{'' if is_wide else ' '}{money}"
+        )
         for path in sorted(paths, key=lambda path: not path.is_right):
             wrong = "  quality lost" if path.truth == "hard" else "  money lost"
             end = last if path is sorted(paths, key=lambda path: not path.is_right)[-1] else branch
             note = "" if path.is_right else wrong
-            amount = "" if kept else f"{units.format_usd(path.usd_per_month):>14}"
-            lines.append(f"{stem}      {end} {units.format_percent(path.share):>7} {path.truth}{'':26}{amount}{note}")
+            amount = "" if kept else f"{units.format_usd(path.usd_per_month):>{money_width}}"
+            lines.append(
+                f"{stem}{'      ' if is_wide else ' '}{end} {units.format_percent(path.share):>7} "
+                f"{path.truth}{'':{26 if is_wide else 1}}{amount}{note if is_wide else note[1:]}"
+            )
         if not is_last:
             lines.append(down)
     return Text("\n".join(lines))
 
 
-def _curve(report: RouteReport, unicode: bool) -> Text:
-    """Three lines over hard shares 0 to 100 %: all large, perfect, this router."""
-    width, height = 61, _CURVE_HEIGHT
+def _curve(report: RouteReport, unicode: bool, columns: int) -> Text:
+    """Lines over hard shares 0 to 100 %: all large, perfect, this router, and it where it keeps most of the quality."""
+    width, height = max(19, min(61, columns - 15)), _CURVE_HEIGHT
     top = max(point.all_large_usd_per_month for point in report.curve) * 1.0
     marks = {"large": "─", "perfect": "·", "routed": "●", "target": "○"} if unicode else {
         "large": "-", "perfect": ".", "routed": "o", "target": "*"}  # fmt: skip
@@ -185,8 +200,10 @@ def _curve(report: RouteReport, unicode: bool) -> Text:
         ("target", [point.at_gap_target_usd_per_month for point in report.curve]),
         ("routed", [point.routed_usd_per_month for point in report.curve]),
     ]
-    if report.strategy == "cascade":
+    if report.strategy == "cascade" or _is_perfect(report):
         del series[2]
+    if _is_perfect(report):
+        del series[1]
     for name, values in series:
         for column in range(width):
             if name == "large" or column % 3 == {"perfect": 0, "target": 1, "routed": 2}[name]:
@@ -201,15 +218,20 @@ def _curve(report: RouteReport, unicode: bool) -> Text:
         amount = units.format_usd(top * (height - row) / height) if row % 5 == 0 else ""
         lines.append(f"{amount:>12} {'┤' if unicode else '|'}{''.join(cells)}".rstrip())
     lines.append(f"{'':13}{'└' if unicode else '+'}{('─' if unicode else '-') * width}")
-    lines.append(f"{'':14}{'^':>{here + 1}}" + f" yours: {units.format_percent(report.workload.hard_share)} hard")
-    legend = [f"{marks['large']} all large", f"{marks['perfect']} perfect", f"{marks['routed']} this {report.strategy}"]
-    if report.strategy == "router":
-        legend.append(f"{marks['target']} it, at {report.saving.gap_target:.0%} of the gap")
-    lines.append(f"{'':14}" + "   ".join(legend))
-    return Text("\n".join(lines))
+    yours = f"yours: {units.format_percent(report.workload.hard_share)} hard"
+    is_right_of = 14 + here + 2 + len(yours) <= columns
+    lines.append(f"{'':14}{'':{here}}^ {yours}" if is_right_of else f"{f'{yours} ^':>{15 + here}}")
+    kept = units.format_percent(report.quality_kept)
+    legend = [f"{marks['large']} all large"]
+    if not _is_perfect(report):
+        legend.append(f"{marks['perfect']} perfect, no quality lost")
+    legend.append(f"{marks['routed']} this {report.strategy}: below perfect it loses quality ({kept} kept at yours)")
+    if report.strategy == "router" and not _is_perfect(report):
+        legend.append(f"{marks['target']} this router where it keeps {report.saving.gap_target:.0%} of the quality gap")
+    return Text("\n".join([*lines, *legend]))
 
 
-def _tornado(report: RouteReport, unicode: bool) -> object:
+def _tornado(report: RouteReport, unicode: bool, *, is_wide: bool) -> object:
     top = report.sensitivity[:_TOP_INFLUENCES]
     widest = max((row.swing_usd_per_month for row in top), default=0.0) or 1.0
     rows = [
@@ -221,11 +243,13 @@ def _tornado(report: RouteReport, unicode: bool) -> object:
         )
         for row in top
     ]
+    if not is_wide:
+        return table([("", "left"), ("saved", "left!")], [(name, saved) for name, _, saved, _ in rows])
     return table([("", "left!"), ("saved a month", "left!"), ("saved", "left!"), ("", "left!")], rows)
 
 
 def _facts(report: RouteReport) -> list[tuple[str, str]]:
-    even, saving = report.break_even, report.saving
+    even = report.break_even
     pairs = [("break-even", _break_even(report))]
     if even.requests_per_month:
         pairs.append(("volume", f"routing pays from {units.format_count(even.requests_per_month)} requests/month"))
@@ -257,28 +281,39 @@ def _facts(report: RouteReport) -> list[tuple[str, str]]:
             against += f", {distil.months_against_all_large:.1f} against all large"
         pairs.append(("distilling", f"{units.format_usd(distil.upfront_usd)} up front {against}"))
     if report.strategy == "router":
-        pairs.append(
-            ("honestly", f"a perfect router saves {units.format_percent(saving.perfect)}; this one, keeping "
-             f"{saving.gap_target:.0%} of the quality gap, {units.format_percent(max(saving.at_gap_target, -9.99))}")
-        )  # fmt: skip
+        pairs.append(("honestly", _honestly(report)))
     return pairs
+
+
+def _honestly(report: RouteReport) -> str:
+    """The router and the point in use beside the perfect router."""
+    saving = report.saving
+    if _is_perfect(report):
+        return (
+            f"{units.format_percent(saving.perfect)} is the most that routing can save: no router is never wrong "
+            "(`--router text` is a measured one)"
+        )
+    kept = report.quality.gap_kept
+    gap = "" if kept is None else f" and keeps {units.format_percent(kept)} of the quality gap"
+    said = f"a perfect router saves {units.format_percent(saving.perfect)} and keeps all the quality; "
+    said += f"this one saves {units.format_percent(saving.measured)}{gap}"
+    if kept is not None and kept < saving.gap_target - 1e-9:
+        said += f"; to keep {saving.gap_target:.0%} of the gap, it saves {units.format_percent(saving.at_gap_target)}"
+    return said
 
 
 def _break_even(report: RouteReport) -> str:
     even = report.break_even
-    parts = []
-    if even.hard_share is None:
-        parts.append("no hard share at which routing is cheaper")
-    elif even.hard_share >= 1:
-        parts.append("cheaper than all large at every hard share")
-    else:
-        parts.append(f"cheaper than all large below {units.format_percent(even.hard_share)} hard")
-    if even.price_ratio is not None:
-        parts.append(f"from a price ratio of {even.price_ratio:.2f} (here {even.actual_price_ratio:.3g})")
-    return ", ".join(parts)
+    parts = [even.hard_share_means]
+    if even.price_ratio is not None and even.actual_price_ratio is not None:
+        parts.append(
+            f"needs a price ratio over {units.format_rate(even.price_ratio)}, "
+            f"which is {units.format_rate(even.actual_price_ratio)} here"
+        )
+    return "; ".join(parts)
 
 
-def assumptions_table(items: Sequence[Assumption]) -> Table:
+def assumptions_table(items: Sequence[Assumption], *, is_wide: bool = True) -> Table:
     """One row a number; a source that several share is written once."""
     rows: list[tuple[str, ...]] = []
     before = ""
@@ -286,10 +321,16 @@ def assumptions_table(items: Sequence[Assumption]) -> Table:
         source = safe(item.source) + (f" ({item.as_of})" if item.as_of else "")
         rows.append((item.name, _assumed(item.value), item.basis, '"' if source == before else source))
         before = source
+    if not is_wide:
+        told = [
+            (f"{name}: {value}, {basis}" + (f", {source}" if source != '"' else ""),)
+            for name, value, basis, source in rows
+        ]
+        return table([("", "left")], told, header=False)
     return table([("", "left!"), ("", "right!"), ("", "left!"), ("", "left")], rows, header=False)
 
 
 def _assumed(value: float | str | None) -> str:
     if value is None:
         return "unknown"
-    return value if isinstance(value, str) else f"{value:,.6g}"
+    return value if isinstance(value, str) else units.format_plain(value)

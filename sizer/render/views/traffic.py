@@ -14,6 +14,8 @@ from sizer.routing.workload import HOURS_PER_MONTH
 __all__ = ["check_view", "export_view", "score_line", "score_view", "sql_view", "traffic_section"]
 
 _MOST_MODELS = 12
+_WIDE = 60
+"""Columns from which the tables have room for tokens and bars."""
 _SHORT_DAYS = 7
 
 
@@ -22,12 +24,12 @@ def traffic_section(traffic: TrafficReport, console: Console) -> None:
     console.print(heading(f"The log: {safe(traffic.schema)}"))
     console.print(key_values(_facts(traffic)))
     console.print()
-    console.print(_models(traffic))
+    console.print(_models(traffic, is_wide=console.width >= _WIDE))
     console.print()
     console.print(heading("All of it, a share on the large model ($/month)"))
-    console.print(_what_if(traffic, is_unicode(console)))
+    console.print(_what_if(traffic, is_unicode(console), is_wide=console.width >= _WIDE))
     console.print()
-    console.print(heading("How hard it is, strongest evidence first"))
+    console.print(heading("What tells how hard it is, strongest first"))
     rows = []
     for item in traffic.evidence:
         interval = "" if item.low is None or item.high is None else f"[{item.low:.3f}, {item.high:.3f}]"
@@ -59,16 +61,22 @@ def _span(days: float) -> str:
 
 def _facts(traffic: TrafficReport) -> list[tuple[str, str]]:
     files = f"{units.plural(traffic.files, 'file')}, " if traffic.files else ""
+    rows = f"{files}{units.plural(traffic.rows, 'row')}"
     coverage = units.format_percent(traffic.requests / traffic.rows)
-    pairs = [("rows", f"{files}{traffic.rows:,} rows, {traffic.requests:,} requests count ({coverage})")]
-    pairs += [("left out", f"{row.rows:,} rows: {safe(row.reason, 50)}") for row in traffic.left_out[:5]]
+    pairs = [
+        (
+            "rows",
+            f"{rows}, {units.plural(traffic.requests, 'request')} counted ({coverage})",
+        )
+    ]
+    pairs += [("left out", f"{units.plural(row.rows, 'row')}: {safe(row.reason, 50)}") for row in traffic.left_out[:5]]
     if traffic.span_days is not None:
         pairs.append(("span", _span(traffic.span_days)))
     cached = units.format_percent(traffic.cached_tokens / traffic.input_tokens) if traffic.input_tokens else "none"
     pairs.append(
         ("tokens", f"{units.format_count(traffic.input_tokens)} in ({cached} cached), "
-         f"{units.format_count(traffic.output_tokens)} out; in p50 {traffic.input_p50:,.0f}, p95 "
-         f"{traffic.input_p95:,.0f}; out p50 {traffic.output_p50:,.0f}, p95 {traffic.output_p95:,.0f}")
+         f"{units.format_count(traffic.output_tokens)} out; about {traffic.input_p50:,.0f} in and "
+         f"{traffic.output_p50:,.0f} out at the median, {traffic.input_p95:,.0f} and {traffic.output_p95:,.0f} at p95")
     )  # fmt: skip
     logged = "unknown: a model has no price" if traffic.usd_as_logged is None else units.format_usd(
         traffic.usd_as_logged)  # fmt: skip
@@ -93,7 +101,7 @@ def _facts(traffic: TrafficReport) -> list[tuple[str, str]]:
     return pairs
 
 
-def _models(traffic: TrafficReport) -> object:
+def _models(traffic: TrafficReport, *, is_wide: bool) -> object:
     rows = [
         (
             safe(row.model, 30),
@@ -107,12 +115,16 @@ def _models(traffic: TrafficReport) -> object:
     if len(traffic.models) > _MOST_MODELS:
         rest = traffic.models[_MOST_MODELS:]
         rows.append((f"{len(rest)} more", f"{sum(row.requests for row in rest):,}", "", "", ""))
+    if not is_wide:
+        return table(
+            [("model", "left"), ("requests", "right!"), ("cost", "right!")], [(*row[:2], row[4]) for row in rows]
+        )
     return table(
         [("model", "left"), ("requests", "right!"), ("in", "right!"), ("out", "right!"), ("cost", "right!")], rows
     )
 
 
-def _what_if(traffic: TrafficReport, unicode: bool) -> object:
+def _what_if(traffic: TrafficReport, unicode: bool, *, is_wide: bool) -> object:
     points = traffic.what_if[:: max(1, len(traffic.what_if) // 10)]
     most = max(point.longest_usd_per_month for point in traffic.what_if) or 1.0
     rows = [
@@ -125,6 +137,9 @@ def _what_if(traffic: TrafficReport, unicode: bool) -> object:
         )
         for point in points
     ]
+    if not is_wide:
+        narrow = [(row[0], row[1], row[3]) for row in rows]
+        return table([("sent up", "right!"), ("a coin", "right!"), ("longest first", "right!")], narrow)
     return table(
         [("sent up", "right!"), ("a coin", "right!"), ("", "left!"), ("longest first", "right!"), ("", "left!")], rows
     )

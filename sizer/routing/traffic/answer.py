@@ -10,7 +10,7 @@ from sizer.errors import UsageError
 from sizer.routing.calibration.labels import Labels, read_labels
 from sizer.routing.economics import Api
 from sizer.routing.prices import Price
-from sizer.routing.request import RouteRequest, build_scenario, parse_day, price_lists
+from sizer.routing.request import ILLUSTRATED_HARD_SHARE, RouteRequest, build_scenario, parse_day, price_lists
 from sizer.routing.simulate import RouteReport, Scenario, simulate
 from sizer.routing.traffic import replay
 from sizer.routing.traffic.reader import Traffic
@@ -40,9 +40,11 @@ def answer_for_log(
     ):
         cheap, dear = replay.choose_models(traffic, lists, workload)
         request = replace(request, small=request.small or cheap, large=request.large or dear)
-    evidence = replay.evidence_of(traffic, _labels(labels), request.small, request.large)
+    evidence = replay.evidence_of(
+        traffic, _labels(labels), request.small, request.large, is_told=bool(request.hard_share)
+    )
     used = next((item for item in evidence if item.is_used), None)
-    share = used.share if used else 0.2
+    share = used.share if used else ILLUSTRATED_HARD_SHARE
     facts = [
         Assumption(
             name="requests per month", value=workload.requests_per_month,
@@ -53,8 +55,6 @@ def answer_for_log(
         Assumption(name="output tokens", value=workload.output_tokens, basis="measured", source="the log, mean"),
         Assumption(name="cached prompt share", value=workload.cached_share, basis="measured", source="the log"),
     ]  # fmt: skip
-    if not request.hard_share and used is not None:
-        request = replace(request, hard_share=repr(share))
     workload = replace(workload, hard_share=share)
     cells = traffic.cells
     bought: dict[str, tuple[Price, float]] = {}
@@ -63,8 +63,10 @@ def answer_for_log(
         bought[side] = (price, verbosity)
         return replay.effective_api(cells, price, verbosity)
 
-    scenario = build_scenario(request, today=today, workload=workload, lists=lists, supply=supply)
-    scenario = replace(scenario, assumptions=_assumptions(scenario, facts, used, request))
+    scenario = build_scenario(
+        request, today=today, workload=workload, hard_share_known=used is not None, lists=lists, supply=supply
+    )
+    scenario = replace(scenario, assumptions=_assumptions(scenario, facts, used))
     report = simulate(scenario)
     if set(bought) != {"small", "large"}:
         raise UsageError(
@@ -89,13 +91,11 @@ def _labels(path: str) -> Labels | None:
     return read_labels([Path(path)]) if path else None
 
 
-def _assumptions(
-    scenario: Scenario, facts: list[Assumption], used: object, request: RouteRequest
-) -> tuple[Assumption, ...]:
+def _assumptions(scenario: Scenario, facts: list[Assumption], used: replay.Evidence | None) -> tuple[Assumption, ...]:
     """The log's facts first; the hard share with the evidence that it comes from."""
     rest = []
     for item in scenario.assumptions:
-        if item.name == "hard share" and isinstance(used, replay.Evidence) and float(request.hard_share) == used.share:
+        if item.name == "hard share" and used is not None:
             item = replace(item, basis=used.basis, source=used.name)
         rest.append(item)
     return (*facts, *rest)

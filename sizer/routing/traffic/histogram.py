@@ -17,7 +17,17 @@ from typing import NamedTuple
 
 from sizer.errors import UsageError
 
-__all__ = ["COLUMNS", "TIER_EDGES", "Cell", "Histogram", "bucket_of", "bucket_tokens", "read_histogram", "tier_of"]
+__all__ = [
+    "COLUMNS",
+    "TIER_EDGES",
+    "Cell",
+    "Histogram",
+    "bucket_edges",
+    "bucket_of",
+    "bucket_tokens",
+    "read_histogram",
+    "tier_of",
+]
 
 # Prompt lengths above which some host bills the whole request at other rates (genai-prices 0.2.3).
 TIER_EDGES = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
@@ -60,6 +70,12 @@ def bucket_of(tokens: int) -> int:
 def bucket_tokens(bucket: int) -> float:
     """The geometric middle of a bucket: within 9.1 % of every count in it (more where counts are under ten)."""
     return float(2 ** ((bucket + 0.5) / BUCKETS_PER_OCTAVE) - BUCKET_OFFSET)
+
+
+def bucket_edges(bucket: int) -> tuple[float, float]:
+    """Where a bucket begins and ends, in tokens."""
+    low, high = (float(2 ** (edge / BUCKETS_PER_OCTAVE) - BUCKET_OFFSET) for edge in (bucket, bucket + 1))
+    return low, high
 
 
 def tier_of(tokens: int) -> int:

@@ -24,6 +24,7 @@ from typing import IO, Any
 
 import msgspec
 
+from sizer import units
 from sizer.errors import NotFoundError, UsageError
 from sizer.routing.files import unreadable
 from sizer.routing.traffic.histogram import Cell, Histogram
@@ -300,7 +301,7 @@ def sample_rows(path: str) -> list[Row]:
 
 def no_rows(traffic: Traffic) -> UsageError:
     """The error of a log of which nothing counts, with the reasons."""
-    reasons = "; ".join(f"{count:,} rows: {why}" for why, count in traffic.left_out.most_common(5))
+    reasons = "; ".join(f"{units.plural(count, 'row')}: {why}" for why, count in traffic.left_out.most_common(5))
     return UsageError(
         "no row of the log counts", code="route.no_rows", because=reasons or "it is empty",
         hint="check the file, or map its columns with --columns",

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from typing import Literal
 
 from sizer import units
 from sizer.errors import NotFoundError, UsageError
@@ -17,7 +18,7 @@ from sizer.routing.calibration.labels import Labels, choose_pair
 from sizer.routing.calibration.shares import wilson
 from sizer.routing.economics import Api
 from sizer.routing.prices import Price, quote
-from sizer.routing.traffic.histogram import TIER_EDGES, Cell, bucket_tokens
+from sizer.routing.traffic.histogram import TIER_EDGES, Cell, bucket_edges, bucket_tokens
 from sizer.routing.traffic.reader import Traffic
 from sizer.routing.traffic.report import (
     Evidence,
@@ -27,7 +28,7 @@ from sizer.routing.traffic.report import (
     SwitchReport,
     TrafficReport,
 )
-from sizer.routing.workload import HOURS_PER_MONTH, Workload
+from sizer.routing.workload import HOURS_PER_MONTH, Basis, Workload
 
 __all__ = [
     "Evidence",
@@ -148,8 +149,14 @@ def _too_few(priced: Sequence[str], unpriced: Sequence[str]) -> str:
     return known + (f"; no price is known for {', '.join(sorted(unpriced)[:5])}" if unpriced else "")
 
 
-def evidence_of(traffic: Traffic, labels: Labels | None, small: str, large: str) -> tuple[Evidence, ...]:
-    """How hard the traffic is, by every evidence there is, the strongest first and in use."""
+def evidence_of(
+    traffic: Traffic, labels: Labels | None, small: str, large: str, *, is_told: bool = False
+) -> tuple[Evidence, ...]:
+    """What there is to tell how hard the traffic is, the strongest first.
+
+    Labels are used, else a router's decisions, unless the user told the share. Which models served the traffic and
+    how long its prompts are is shown and never used: somebody's choice is not the truth about a request.
+    """
     found: list[Evidence] = []
     if labels is not None:
         low, high = choose_pair(labels)
@@ -164,14 +171,17 @@ def evidence_of(traffic: Traffic, labels: Labels | None, small: str, large: str)
     decided = sum(traffic.decisions.values())
     if decided:
         hard = sum(count for name, count in traffic.decisions.items() if name.strip().lower() in _HARD_DECISIONS)
-        found.append(_told("decisions", "routing decisions in the log: tiers complex and reasoning", hard / decided))
+        found.append(
+            _told("decisions", "the decisions of the log's own router, not the truth: its hard tiers", hard / decided)
+        )
     requests = dict.fromkeys((small, large), 0)
     for cell in traffic.cells:
         if cell.model in requests:
             requests[cell.model] += cell.requests
     if small and large and all(requests.values()) and not decided:
         share = requests[large] / sum(requests.values())
-        found.append(_told("decisions", f"requests that {large} served, of its and {small}'s", share))
+        name = f"no evidence, a choice made before: requests that {large} served, of its and {small}'s"
+        found.append(_told("served", name, share))
     total, given, _, _ = traffic.histogram.totals()
     if traffic.reasoning_requests is not None:
         found.append(_told("proxy", "requests with reasoning tokens", traffic.reasoning_requests / total))
@@ -179,14 +189,15 @@ def evidence_of(traffic: Traffic, labels: Labels | None, small: str, large: str)
     long = sum(cell.requests for cell in traffic.cells if bucket_tokens(cell.input_bucket) > _LONG * median)
     if given:
         found.append(_told("proxy", f"prompts over {_LONG:.0f} times the median length", long / total))
-    return (replace(found[0], is_used=True), *found[1:]) if found else ()
+    if found and found[0].kind in ("labels", "decisions") and not is_told:
+        found[0] = replace(found[0], is_used=True)
+    return tuple(found)
 
 
-def _told(kind: str, name: str, share: float) -> Evidence:
-    if kind == "decisions":
-        return Evidence(kind="decisions", name=name, share=share, low=None, high=None, basis="declared", is_used=False)
-    name = f"proxy, not a measurement: {name}"
-    return Evidence(kind="proxy", name=name, share=share, low=None, high=None, basis="estimated", is_used=False)
+def _told(kind: Literal["decisions", "served", "proxy"], name: str, share: float) -> Evidence:
+    basis: Basis = "estimated" if kind == "proxy" else "declared"
+    name = f"proxy, not a measurement: {name}" if kind == "proxy" else name
+    return Evidence(kind=kind, name=name, share=share, low=None, high=None, basis=basis, is_used=False)
 
 
 def traffic_report(
@@ -334,14 +345,15 @@ def _switches(
 
 
 def _quantile(cells: Sequence[Cell], bucket: str, share: float) -> float:
-    """The tokens below which `share` of the requests lie, to a quarter octave."""
+    """About the tokens below which `share` of the requests lie: spread evenly within a quarter octave."""
     counts: dict[int, int] = {}
     for cell in cells:
         counts[getattr(cell, bucket)] = counts.get(getattr(cell, bucket), 0) + cell.requests
     wanted = share * sum(counts.values())
     seen = 0
     for number in sorted(counts):
+        if seen + counts[number] >= wanted:
+            low, high = bucket_edges(number)
+            return max(0.0, low + (high - low) * (wanted - seen) / counts[number])
         seen += counts[number]
-        if seen >= wanted:
-            return max(0.0, bucket_tokens(number))
     return 0.0

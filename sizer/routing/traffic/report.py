@@ -48,9 +48,9 @@ class SharePrice:
 
 @frozen
 class Evidence:
-    """One way to tell the share of hard requests, strongest first."""
+    """One way to tell the share of hard requests, strongest first; of `served` and `proxy` none is ever used."""
 
-    kind: Literal["labels", "decisions", "proxy"]
+    kind: Literal["labels", "decisions", "served", "proxy"]
     name: str
     """What it is taken from."""
     share: float
@@ -106,7 +106,7 @@ class TrafficReport:
     output_tokens: int
     cached_tokens: int
     input_p50: float
-    """Median prompt tokens, to a quarter octave."""
+    """Median prompt tokens, about: interpolated within a quarter octave."""
     input_p95: float
     output_p50: float
     output_p95: float

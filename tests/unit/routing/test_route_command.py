@@ -202,6 +202,135 @@ def test_an_owner_is_not_a_host(sizer: Any) -> None:
     assert hosts["openai:gpt-oss-20b"] == 1
 
 
+def words(text: str) -> str:
+    """Output without its line ends."""
+    return " ".join(text.split())
+
+
+def test_the_first_line_has_saving_quality_and_coin(sizer: Any) -> None:
+    """The headline says what is saved, what is kept and what a coin would keep, and calls 86.6 % a condition."""
+    found = report(sizer)
+    assert found["verdict"] == "route"
+    assert found["headline"] == (
+        "Route if 86.6 % of the large model's quality is enough: 79.2 % saved (a coin at the same share keeps 84.0 %)"
+    )
+    assert "20.0 % hard is an illustration" in " ".join(found["reasons"])
+    assert words(sizer("route").out).startswith(found["headline"])
+
+
+def test_a_target_is_in_the_first_line(sizer: Any) -> None:
+    """A target that is met is named; one that a cascade misses is a reason not to route."""
+    assert (
+        "95.0 % of the large model's quality kept, 95.0 % asked" in report(sizer, "--target-quality", "95%")["headline"]
+    )
+    missed = report(sizer, "--cascade", "--detected", "0.5", "--target-quality", "95%")
+    assert missed["verdict"] == "do not route"
+    assert "below the 95.0 % asked for" in missed["headline"]
+
+
+def test_better_than_a_coin_by_noise(sizer: Any) -> None:
+    """0.6 points fewer false-easy than a coin, measured on 2,496 hard questions, is within 1.24 points of noise."""
+    found = report(sizer, "--hard-share", "88.2%")
+    assert found["verdict"] == "do not route"
+    assert "less than the noise of the 2,496 hard questions" in found["reasons"][0]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--target-quality", "0.95"), ("--large-share", "60%")])
+def test_the_honest_line_is_of_the_point_in_use(sizer: Any, arguments: tuple[str, ...]) -> None:
+    """The line beside the perfect router has the table's own saving, whatever point was asked for."""
+    found = report(sizer, *arguments)
+    shown = words(sizer("route", *arguments).out)
+    saved = f"{100 * found['saving']['measured']:.1f} %"
+    assert f"this one saves {saved} and keeps {100 * found['quality']['gap_kept']:.1f} % of the quality gap" in shown
+
+
+def test_the_perfect_router_is_not_set_beside_itself(sizer: Any) -> None:
+    """With --router perfect there is one figure, called the most that can be saved."""
+    shown = words(sizer("route", "--router", "perfect").out)
+    assert "79.2 % is the most that routing can save: no router is never wrong" in shown
+    assert "of gap" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [(("--small", "gpt-5-nano"), "add --large gpt-5,"), (("--large", "gpt-5"), "add --small REF")],
+)
+def test_one_real_model_alone(sizer: Any, arguments: tuple[str, ...], hint: str) -> None:
+    """A listed price is not set against an invented model."""
+    outcome = sizer("route", *arguments, "--json")
+    assert outcome.code == 2
+    assert hint in outcome.json["error"]["hint"]
+
+
+def test_one_price_by_hand_alone(sizer: Any) -> None:
+    """With one price by hand the first line says that the other is an illustration."""
+    found = report(sizer, "--small-price", "0.1:0.2")
+    assert found["headline"].endswith("the large model's price is an illustration: give --large or --large-price")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "share", "means"),
+    [
+        ((), None, "cheaper than all large at every hard share"),
+        (("--router-cost", "1"), None, "cheaper at no hard share"),
+        (("--router", "random", "--large-share", "50%"), None, "cheaper than all large at every hard share"),
+        # 2 a request against 1: with 0.5 for the router, 1.5 + q reaches 2 at q = 0.5
+        (("--router", "perfect", "--router-cost", "0.5", "--tokens", "1M:0", "--small-price", "1:0", "--large-price",
+          "2:0"), 0.5, "cheaper than all large below 50.0 % hard"),
+        # a router that is always wrong: 2 - q + 0.5 for it falls to 2 at q = 0.5
+        (("--false-hard", "1", "--false-easy", "1", "--router-cost", "0.5", "--tokens", "1M:0", "--small-price", "1:0",
+          "--large-price", "2:0"), 0.5, "cheaper than all large above 50.0 % hard"),
+    ],
+)  # fmt: skip
+def test_break_even_in_hard_share(sizer: Any, arguments: tuple[str, ...], share: float | None, means: str) -> None:
+    """The share at which both cost the same lies between 0 and 1, or is null with what that means."""
+    found = report(sizer, *arguments)["break_even"]
+    assert found["hard_share"] == (None if share is None else pytest.approx(share))
+    assert found["hard_share_means"] == means
+
+
+def test_dearer_than_the_large_model(sizer: Any) -> None:
+    """A router at 0.03 a request against 0.0045: (0.03 + 0.00094) / 0.0045 is 6.87 times the cost, and is said so."""
+    found = report(sizer, "--router-cost", "0.03")
+    assert found["verdict"] == "do not route"
+    assert found["reasons"][0] == "the routed traffic costs 6.87 times what the large model alone does"
+
+
+def test_a_free_small_model(sizer: Any) -> None:
+    """Against a small model that costs nothing there is no price ratio."""
+    assert report(sizer, "--small-price", "0:0")["break_even"]["actual_price_ratio"] is None
+
+
+@pytest.mark.parametrize("columns", ["40", "60"])
+@pytest.mark.parametrize("arguments", [(), ("--cascade",), ("--hard-share", "88.2%")])
+def test_narrow_view(sizer: Any, monkeypatch: pytest.MonkeyPatch, columns: str, arguments: tuple[str, ...]) -> None:
+    """On a narrow terminal no number is cut and no line of the drawings wraps."""
+    monkeypatch.setenv("COLUMNS", columns)
+    outcome = sizer("route", *arguments)
+    lines = outcome.out.splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    assert "…" not in outcome.out
+    assert [line for line in lines if "yours: " in line and "^" in line and "hard" in line]
+
+
+def test_the_mark_of_a_large_share_does_not_wrap(sizer: Any) -> None:
+    """At 80 columns the mark under the curve keeps its words beside it."""
+    assert "yours: 88.2 % hard ^" in sizer("route", "--hard-share", "88.2%").out
+
+
+def test_numbers_have_no_exponents_and_no_minus_zero(sizer: Any) -> None:
+    """The view writes counts and prices in full, and a saving of nothing without a sign."""
+    out = sizer("route", "--router", "random", "--large-share", "100%").out
+    assert "30,416,667" in out
+    assert "e+" not in out
+    assert "-0.0" not in out
+
+
+def test_hosts_that_ask_the_same(sizer: Any) -> None:
+    """Two hosts at one price are not printed as a range."""
+    assert "2 hosts ask that" in words(sizer("route", "--small", "gpt-5-nano", "--large", "gpt-5").out)
+
+
 def test_view_fits(sizer: Any) -> None:
     """The view fits 80 columns and names both models, the verdict and the break-even."""
     outcome = sizer("route", "--small-latency", "0.4:1.2", "--large-latency", "2:6", "--gpu-hour", "2", "--rps", "30")

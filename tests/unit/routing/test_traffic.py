@@ -503,3 +503,77 @@ def test_plain_columns(tmp_path: Path, names: tuple[str, str]) -> None:
     assert traffic.schema == "plain columns of model and tokens"
     assert traffic.histogram.totals() == (*logs.TOTALS[:3], 0)
     assert cells(read_with_duckdb([path])) == cells(traffic)
+
+
+def test_a_log_without_labels_has_no_verdict(sizer: Any, tmp_path: Path) -> None:
+    """A proxy or the models served say nothing about hardness: no verdict, the closed form at the illustration."""
+    path = written(tmp_path, logs.lines(logs.openai))
+    report = sizer("route", "--log", path, "--json").json["report"]
+    assert report["verdict"] == "unknown"
+    assert report["headline"].startswith(
+        "How hard this traffic is, the log does not say: give --hard-share or --labels. At 20.0 % hard"
+    )
+    assert [(item["kind"], item["is_used"]) for item in report["traffic"]["evidence"]] == [
+        ("served", False), ("proxy", False),
+    ]  # fmt: skip
+    assert report["workload"]["hard_share"] == 0.2
+    (assumed,) = [item for item in report["assumptions"] if item["name"] == "hard share"]
+    assert assumed["basis"] == "estimated"
+    assert "the log does not say" in assumed["source"]
+
+
+def test_prompts_of_one_length_are_no_verdict(sizer: Any, tmp_path: Path) -> None:
+    """A hundred requests of about 549 tokens, all on one model: nothing is hard for it, and nothing is easy."""
+    rows = [f"gpt-5,{499 + number},{100 + number % 7}" for number in range(101)]
+    path = written(tmp_path, "\n".join(["model,prompt_tokens,completion_tokens", *rows, ""]), "log.csv")
+    outcome = sizer("route", "--log", path, "--small", "gpt-5-nano", "--large", "gpt-5", "--json")
+    report = outcome.json["report"]
+    assert report["verdict"] == "unknown"
+    traffic = report["traffic"]
+    assert traffic["input_p50"] == pytest.approx(549, rel=0.05)
+    assert 594 * 0.95 < traffic["input_p95"] < 594 * 1.05
+    shown = sizer("route", "--log", path, "--small", "gpt-5-nano", "--large", "gpt-5").out
+    assert shown.startswith("How hard this traffic is, the log does not say")
+    assert "about 5" in " ".join(shown.split())
+
+
+def test_a_share_given_by_the_user(sizer: Any, tmp_path: Path) -> None:
+    """--hard-share is the user's word: it gives a verdict, and no evidence of the log is in use."""
+    path = written(tmp_path, logs.lines(logs.litellm_payload))
+    report = sizer("route", "--log", path, "--hard-share", "30%", "--json").json["report"]
+    assert report["workload"]["hard_share"] == 0.3
+    assert not any(item["is_used"] for item in report["traffic"]["evidence"])
+    assert report["verdict"] == "route"
+
+
+def test_a_routers_decisions_are_called_decisions(sizer: Any, tmp_path: Path) -> None:
+    """Decisions of the log's own router are used, as declared and not as the truth."""
+    path = written(tmp_path, logs.lines(logs.litellm_payload))
+    report = sizer("route", "--log", path, "--json").json["report"]
+    first = report["traffic"]["evidence"][0]
+    assert (first["kind"], first["basis"], first["is_used"]) == ("decisions", "declared", True)
+    assert "not the truth" in first["name"]
+    (assumed,) = [item for item in report["assumptions"] if item["name"] == "hard share"]
+    assert (assumed["basis"], assumed["value"]) == ("declared", 0.5)
+
+
+def test_prices_alone_decide(sizer: Any, tmp_path: Path) -> None:
+    """Where the large model is no dearer nothing needs to be known about hardness."""
+    path = written(tmp_path, logs.lines(logs.openai))
+    found = sizer("route", "--log", path, "--small-price", "1:1", "--large-price", "1:1", "--json").json["report"]
+    assert found["verdict"] == "do not route"
+
+
+def test_narrow_view_of_a_log(sizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 40 columns the log's tables keep their numbers whole."""
+    monkeypatch.setenv("COLUMNS", "40")
+    out = sizer("route", "--log", written(tmp_path, logs.lines(logs.openai))).out
+    assert max(map(len, out.splitlines())) <= 40
+    assert "…" not in out
+
+
+def test_one_row_is_one_row(sizer: Any, tmp_path: Path) -> None:
+    """A single row is counted in the singular."""
+    path = written(tmp_path, logs.lines(logs.openai).splitlines()[0] + "\n")
+    out = sizer("route", "--log", path, "--small-price", "1:1", "--large-price", "2:2").out
+    assert "1 file, 1 row, 1 request counted (100.0 %)" in out
