@@ -11,7 +11,7 @@ import tempfile
 from decimal import Decimal
 from pathlib import Path
 
-from sizer.catalog.models import CATALOG, CacheWindow, CatalogEntry, check_table
+from sizer.catalog.models import CATALOG, CacheWindow, CatalogEntry, Shape, check_table
 from sizer.errors import UsageError
 from sizer.tables import data_path, parse_yaml
 
@@ -19,11 +19,11 @@ __all__ = ["add_entry", "catalog_file", "entry_text", "insert_entry"]
 
 _ORDER = (
     "id", "family", "basis", "total_parameters", "total_precision", "active_parameters", "active_precision",
-    "source", "checked", "context_tokens", "context_source", "unscaled_context_tokens",
-    "effective_context_tokens",
+    "source", "checked", "context_tokens", "context_source", "unscaled_context_tokens", "effective_context_tokens",
     "effective_context_source", "licence", "modality", "task", "released", "routed_experts", "experts_per_token",
-    "kv_cache_bytes_per_token", "kv_cache_windows", "state_bytes", "kv_cache_source", "published_total",
-    "published_active", "published_source", "notes",
+    "kv_cache_bytes_per_token", "kv_cache_windows", "state_bytes", "kv_cache_source", "shape", "shape_source",
+    "stored_format", "stored_bytes", "stored_source", "published_total", "published_active", "published_source",
+    "notes",
 )  # fmt: skip
 _ROW = re.compile(r"^- id: *[\"']?([^\"'#\n]+?)[\"']? *(?:#.*)?$")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ./_()+=<>,;@%'-]*|[0-9]+[A-Za-z][A-Za-z0-9 ./_-]*")
@@ -125,8 +125,9 @@ def _scalar(value: object) -> str:
         raise TypeError(f"no entry field holds {value!r}")
     if isinstance(value, tuple):
         return f"[{', '.join(map(_scalar, value))}]"
-    if isinstance(value, CacheWindow):
-        return f"{{tokens: {_scalar(value.tokens)}, bytes_per_token: {_scalar(value.bytes_per_token)}}}"
+    if isinstance(value, CacheWindow | Shape):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return f"{{{', '.join(f'{name}: {_scalar(held)}' for name, held in fields.items() if held is not None)}}}"
     if isinstance(value, int):
         return f"{value:_}" if value >= 1_000 else str(value)
     if isinstance(value, Decimal):

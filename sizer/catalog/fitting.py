@@ -1,7 +1,8 @@
 """Which models of the catalog fit a place: the question of `sizer fit`.
 
-Nothing is read here, so weights and cache are estimated from the entry: weights from total parameters and the bits
-of a format, the cache as `inspect` counts it, from the entry's bytes per token, windows and states.
+Nothing is read here, so weights and cache come from the entry: weights as stored where a release is quantised, else
+estimated from total parameters and the bits of a format; the cache as `inspect` counts it, from the entry's bytes per
+token, windows and states; the overhead from its shape.
 """
 
 from __future__ import annotations
@@ -18,12 +19,23 @@ from sizer.sizing.fit import Fit, fit_on
 from sizer.sizing.formats import WeightFormat, weight_format, weight_formats
 from sizer.sizing.hardware import Target
 from sizer.sizing.memory import estimate_memory
-from sizer.sizing.speed import Reads
+from sizer.sizing.speed import Reads, multiplied_bits
 from sizer.values import frozen
 
-__all__ = ["FIT_SORTS", "CatalogFit", "FitList", "WeightFormat", "find_fitting", "weight_format", "weight_formats"]
+__all__ = [
+    "AS_STORED",
+    "FIT_SORTS",
+    "CatalogFit",
+    "FitList",
+    "WeightFormat",
+    "find_fitting",
+    "weight_format",
+    "weight_formats",
+]
 
 FIT_SORTS = ("best", "total", "active", "speed", "released", "name")
+AS_STORED = "stored"
+"""Key of the format that a release has itself."""
 _GENERATING = ("chat", "completion")
 _PACKINGS = ("-fp8", "-nvfp4", "-mxfp4", "-awq", "-int4", "-int8")
 """How repositories that hold another entry's weights in a packing of their own end."""
@@ -41,9 +53,13 @@ class CatalogFit:
     licence: str | None
     released: datetime.date | None
     format: str
-    """Key of the weight format."""
+    """Key of the weight format; `stored` for the packing that the release has."""
+    format_name: str
+    """For people: `Q4_K_M`, `MXFP4`."""
     weights_bytes: int
-    """Estimated: total parameters in that format."""
+    """What the files hold, where the format is `stored`; else total parameters in that format."""
+    weights_bytes_basis: str
+    """`counted` or `declared` as stored, else `estimated`."""
     needs_scaling: bool
     """Whether the context asked for is beyond what config.json allows as it is: positions must be scaled (YaRN)."""
     fit: Fit
@@ -60,7 +76,7 @@ class FitList:
     sequences: int
     cache_dtype: str
     formats: tuple[WeightFormat, ...]
-    """The formats that were tried, widest first."""
+    """The formats that were tried, widest first; a quantised release as it is stored, and in narrower ones."""
     models: tuple[CatalogFit, ...]
     sort: str
     fitting: int
@@ -150,10 +166,12 @@ def _judge(
     if total is None:
         return
     spec = attention_of(entry)
-    for width in formats:
-        weights = round(total * width.bits / 8)
+    for width in _widths(entry, total, tuple(formats)):
+        is_stored = width.key == AS_STORED and entry.stored_bytes is not None
+        weights = entry.stored_bytes if is_stored and entry.stored_bytes else round(total * width.bits / 8)
+        basis = entry.basis if is_stored else "estimated"
         memory = estimate_memory(
-            spec, weights, weights_basis="estimated", context_tokens=context_tokens, sequences=sequences,
+            spec, weights, weights_basis=basis, context_tokens=context_tokens, sequences=sequences,
             cache_dtype=cache_dtype,
         )  # fmt: skip
         yield CatalogFit(
@@ -164,10 +182,25 @@ def _judge(
             licence=entry.licence,
             released=entry.released,
             format=width.key,
+            format_name=width.name,
             weights_bytes=weights,
+            weights_bytes_basis=basis,
             needs_scaling=entry.needs_scaling(context_tokens),
             fit=fit_on(target, spec, memory, _reads(entry, spec, width)),
         )
+
+
+def _widths(entry: CatalogEntry, total: int, formats: tuple[WeightFormat, ...]) -> tuple[WeightFormat, ...]:
+    """The formats to judge an entry in: a quantised release as it is stored in place of all that are wider."""
+    if entry.stored_bytes is None or entry.stored_format is None:
+        return formats
+    bits = entry.stored_bytes * 8 / total
+    narrower = tuple(width for width in formats if width.bits < bits)
+    stored = WeightFormat(
+        key=AS_STORED, name=entry.stored_format, bits=bits, source=entry.stored_source or entry.source,
+        checked=entry.checked,
+    )  # fmt: skip
+    return narrower if len(narrower) == len(formats) else (stored, *narrower)
 
 
 def _reads(entry: CatalogEntry, spec: AttentionSpec, width: WeightFormat) -> Reads | None:
@@ -188,7 +221,7 @@ def _reads(entry: CatalogEntry, spec: AttentionSpec, width: WeightFormat) -> Rea
         layers=spec.layers or 0,
         active_parameters=active,
         routed_parameters=routed,
-        compute_bits=16,
+        compute_bits=multiplied_bits(width.name),
     )
 
 
@@ -204,7 +237,7 @@ def _order(sort: str, found: Sequence[CatalogFit]) -> Callable[[CatalogFit], tup
         return -decode.expected_tokens_per_second[1] if decode else 0.0
 
     orders: dict[str, Callable[[CatalogFit], tuple[object, ...]]] = {
-        "best": lambda one: (years(one), one.fit.fits != "yes", -one.total_parameters, one.id),
+        "best": lambda one: (years(one), -one.total_parameters, one.id),
         "total": lambda one: (-one.total_parameters, one.id),
         "active": lambda one: (one.active_parameters is None, one.active_parameters or 0, one.id),
         "speed": lambda one: (speed(one), one.id),

@@ -25,6 +25,7 @@ __all__ = [
     "Basis",
     "CacheWindow",
     "CatalogEntry",
+    "Shape",
     "Task",
     "check_table",
     "closest",
@@ -47,6 +48,23 @@ class CacheWindow:
     """Length of the window, or of the chunk."""
     bytes_per_token: int
     """What one token adds to those layers while the window is not full, at 16 bits."""
+
+
+@frozen
+class Shape:
+    """What overhead, speed and the splitting of a cache hang on, of the stack that generates."""
+
+    layers: int | None = None
+    hidden_size: int
+    vocabulary_size: int | None = None
+    kv_heads: int | None = None
+    """KV heads of the layer that has fewest; 1 where a latent vector serves all heads."""
+
+    @property
+    def figures(self) -> tuple[int, ...]:
+        """All that are known."""
+        known = (self.hidden_size, self.layers, self.vocabulary_size, self.kv_heads)
+        return tuple(figure for figure in known if figure is not None)
 
 
 @frozen
@@ -99,6 +117,15 @@ class CatalogEntry:
     """Recurrent and convolution states of one sequence, which do not grow; None where there are none or unknown."""
     kv_cache_source: str | None = None
     """Where its widths were read, where that is not the `source` of the counts."""
+    shape: Shape | None = None
+    shape_source: str | None = None
+    """Where the shape was read, where that is neither the source of the cache nor that of the counts."""
+    stored_format: str | None = None
+    """The packing of a release that is quantised as it is published: `MXFP4`, `FP8`; None for 16 bits, or unknown."""
+    stored_bytes: int | None = None
+    """What its files hold."""
+    stored_source: str | None = None
+    """Where its packing was read, where that is not the `source` of the counts."""
     published_total: Decimal | None = None
     """The vendor's total in billions, with the digits it was stated with: `30.5`; `1E+3` is `1T`."""
     published_active: Decimal | None = None
@@ -263,6 +290,17 @@ def _entry_problems(entry: CatalogEntry) -> list[str]:
             all(window.tokens > 0 and window.bytes_per_token > 0 for window in entry.kv_cache_windows),
             "a window and its bytes are positive",
         ),
+        ((entry.stored_format is None) == (entry.stored_bytes is None), "stored bytes and their format go together"),
+        (
+            entry.stored_source is None or entry.stored_bytes is not None,
+            "a source of stored bytes stands beside them",
+        ),
+        (
+            entry.stored_bytes is None or 0 < entry.stored_bytes < 2 * (total or 0),
+            "stored bytes are of a packing narrower than 16 bits",
+        ),
+        (entry.shape_source is None or entry.shape is not None, "a source of a shape stands beside it"),
+        (entry.shape is None or all(figure > 0 for figure in entry.shape.figures), "a shape is positive"),
         (entry.state_bytes is None or entry.state_bytes > 0, "the state must be positive"),
         (
             entry.experts_per_token is None or (entry.routed_experts or 0) >= entry.experts_per_token,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, get_args
 
 from sizer.anatomy.attention import describe_attention
-from sizer.catalog.cache import kept_of
+from sizer.catalog.cache import kept_of, shape_of
 from sizer.catalog.claims import Counts
 from sizer.catalog.measure import counts_of
 from sizer.catalog.models import CatalogEntry, Task
@@ -83,6 +84,7 @@ def entry_of(
     part = parts[0]
     spec = describe_attention(part.part.config, part.anatomy.components_of)
     per_token, windows, state = kept_of(spec)
+    packing = _packing(part)
     experts = report.experts if report.experts and report.experts.moe_layers else None
     return CatalogEntry(
         id=checkpoint.repository,
@@ -102,7 +104,19 @@ def entry_of(
         kv_cache_bytes_per_token=per_token,
         kv_cache_windows=windows,
         state_bytes=state,
+        shape=shape_of(spec),
+        stored_format=packing,
+        stored_bytes=report.weights_bytes if packing else None,
     )
+
+
+def _packing(part: PartAnatomy) -> str | None:
+    """The packing of most parameters, where it is one of less than 16 bits: `MXFP4`."""
+    held: Counter[tuple[str, bool]] = Counter()
+    for _, group in part.anatomy.components_of:
+        held[group.storage, group.stored_bytes * 8 < 16 * group.parameters] += group.total
+    (storage, is_narrow), _ = held.most_common(1)[0]
+    return storage.partition(" (")[0] if is_narrow else None
 
 
 def _counts(part: PartAnatomy) -> Counts:

@@ -31,6 +31,7 @@ __all__ = [
     "estimate_decode",
     "estimate_prefill",
     "estimate_speed",
+    "multiplied_bits",
     "reads_of",
 ]
 
@@ -342,12 +343,17 @@ def _stored(groups: Sequence[LogicalTensor]) -> int:
     return sum(group.stored_bytes * group.count for group in groups)
 
 
+def multiplied_bits(storage: str) -> int:
+    """Bits of the type that weights stored so can be multiplied in: 8 for FP8, 4 for MXFP4, 16 for integers."""
+    return next((bits for word, bits in _BITS.items() if storage.upper().startswith(word)), 16)
+
+
 def _compute_bits(groups: Sequence[LogicalTensor]) -> int:
     """The type that half of the weights or more can be multiplied in; integer packings are multiplied in 16 bits."""
     total = sum(group.total for group in groups)
     narrow: dict[int, int] = {}
     for group in groups:
-        bits = next((bits for word, bits in _BITS.items() if group.storage.upper().startswith(word)), 16)
+        bits = multiplied_bits(group.storage)
         narrow[bits] = narrow.get(bits, 0) + group.total
     seen = Fraction(0)
     for bits in sorted(narrow):

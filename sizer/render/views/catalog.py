@@ -107,6 +107,9 @@ def _facts(report: CatalogDetail) -> list[tuple[str, str]]:
         facts.append(("effective", _context(entry.effective_context_tokens, entry.effective_context_source)))
     if entry.kv_cache_bytes_per_token is not None:
         facts.append(("KV cache", _cache(entry)))
+    if entry.stored_bytes is not None:
+        stored = f"{format_bytes(entry.stored_bytes)} of {safe(entry.stored_format or '')}"
+        facts.append(("stored", f"{stored} ({safe(entry.stored_source or entry.source)})"))
     facts += [
         ("takes", entry.modality.replace("+", ", ")),
         ("made for", entry.task),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
-from sizer.catalog.fitting import CatalogFit, FitList
+from sizer.catalog.fitting import AS_STORED, CatalogFit, FitList
 from sizer.render.terminal import safe, table
 from sizer.units import format_bytes, format_count, format_gib, format_integer, format_rate, format_tokens, plural
 
@@ -13,7 +15,7 @@ __all__ = ["show"]
 
 _ROOM = ((96, 7), (76, 6), (56, 5), (0, 4))
 """Widths of the screen, and how many columns find room on it."""
-_LEAST_NAME = 16
+_LEAST_NAME = 7
 _ORDERS = {"best": "newest year first, then the largest", "total": "the largest first", "active": "fewest active first"}
 
 
@@ -28,32 +30,49 @@ def show(report: FitList, console: Console) -> None:
     )
     console.print()
     if report.models:
-        names = {width.key: width.name for width in report.formats}
         columns = [
-            ("model", "left"), ("total", "right!"), ("active", "right!"), ("weights", "right!"), ("as", "left!"),
+            ("model", "left!"), ("total", "right!"), ("active", "right!"), ("weights", "right!"), ("as", "left!"),
             ("tokens/s", "right!"), ("longest", "right!"),
         ]  # fmt: skip
         room = next(count for width, count in _ROOM if console.width >= width)
-        rows = [_row(model, names)[:room] for model in report.models]
+        rows = [_row(model)[:room] for model in report.models]
         titles = [title for title, _ in columns[:room]]
         others = [max(len(row[at]) for row in (titles, *rows)) + 2 for at in range(1, room)]
         left = max(_LEAST_NAME, console.width - sum(others))
-        console.print(table(columns[:room], [(safe(name, left), *figures) for name, *figures in rows]))
+        _print_rows(columns[:room], rows, left, console)
         console.print()
     console.print(Text(_footer(report), style="dim"))
 
 
-def _row(model: CatalogFit, names: dict[str, str]) -> tuple[str, ...]:
+def _print_rows(
+    columns: Sequence[tuple[str, str]], rows: Sequence[tuple[str, ...]], left: int, console: Console
+) -> None:
+    """The rows as a table whose first column is `left` wide; an id that is longer has a line of its own, whole."""
+    width = min(left, max(len(name) for name, *_ in rows) + 2)
+    short = [(name if len(name) + 2 <= width else "", *figures) for name, *figures in rows]
+    with console.capture() as captured:
+        console.print(table([(columns[0][0].ljust(width - 2), columns[0][1]), *columns[1:]], short))
+    header, *lines = captured.get().splitlines()
+    console.print(Text(header, style="dim"))
+    for (name, *_), line in zip(rows, lines, strict=True):
+        if len(name) + 2 > width:
+            console.print(Text(name), soft_wrap=True)
+        console.print(Text(line), soft_wrap=True)
+
+
+def _row(model: CatalogFit) -> tuple[str, ...]:
     mark = "" if model.basis == "counted" else "~"
     decode = model.fit.speed.decode if model.fit.speed else None
     rate = "" if decode is None else " to ".join(map(format_rate, decode.expected_tokens_per_second))
     longest = model.fit.longest_context_tokens
     return (
-        safe(model.id.rpartition("/")[2]),
+        safe(model.id),
         mark + format_count(model.total_parameters),
         "" if model.active_parameters is None else format_count(model.active_parameters),
         format_bytes(model.weights_bytes),
-        names[model.format] + (", tight" if model.fit.fits == "tight" else "") + ("*" if model.needs_scaling else ""),
+        safe(model.format_name)
+        + (", tight" if model.fit.fits == "tight" else "")
+        + ("*" if model.needs_scaling else ""),
         rate,
         "" if not longest else format_tokens(longest),
     )
@@ -70,6 +89,11 @@ def _footer(report: FitList) -> str:
     hidden = [f"{report.too_large} that do not fit ({formats})"] if report.too_large else []
     hidden += [f"{report.too_short} with a shorter context"] if report.too_short else []
     said += [f"Not shown: {' and '.join(hidden)}"] if hidden else []
+    stored = dict.fromkeys(safe(model.format_name) for model in report.models if model.format == AS_STORED)
+    if stored:
+        said.append(f"{' and '.join(stored)}: as released, never in a wider format")
+    if any(model.fit.fits == "tight" for model in report.models):
+        said.append("Tight: only the lowest estimate of the overhead fits")
     if any(model.needs_scaling for model in report.models):
         said.append("* the context needs scaled positions (YaRN): config.json alone allows less")
     if report.unknown:
