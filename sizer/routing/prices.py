@@ -8,7 +8,6 @@ have is unknown, never 0; one that no vendor would ask is refused.
 from __future__ import annotations
 
 import datetime
-import difflib
 import functools
 import importlib.util
 import json
@@ -193,10 +192,12 @@ def _words(reference: str) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def _is_same(price: Price, wanted: str) -> bool:
-    """Whether a price is for the weights with that key; a host may write its own name first (`databricks-...`)."""
-    words = _words(price.model)
-    return "".join(words) == wanted or (words[:1] == (price.host,) and "".join(words[1:]) == wanted)
+def _key_among(reference: str, hosts: set[str]) -> str:
+    """`price_key` without hosts' names in front (`databricks-...`, `Meta-Llama-...`), where two words follow."""
+    words = _words(reference)
+    while len(words) > 2 and words[0] in hosts:
+        words = words[1:]
+    return "".join(words)
 
 
 def _matching(reference: str, prices: Iterable[Price]) -> list[Price]:
@@ -204,17 +205,19 @@ def _matching(reference: str, prices: Iterable[Price]) -> list[Price]:
 
     A dated reference that no list has is the undated model; a date of four digits (`-0731`) is a release of its own.
     """
-    wanted, listed = price_key(reference), list(prices)
-    found = [price for price in listed if _is_same(price, wanted)]
+    listed = list(prices)
+    known = {price.host for price in listed}
+    wanted = _key_among(reference, known)
+    found = [price for price in listed if _key_among(price.model, known) == wanted]
     if not found and (undated := _DATE.sub("", reference)) != reference:
         return _matching(undated, listed)
     if found:
         hosts = {price.host for price in found}
         dated: dict[str, list[Price]] = {}
         for price in listed:
-            if price.host not in hosts and price_key(price.model).startswith(wanted):
+            if price.host not in hosts and _key_among(price.model, known).startswith(wanted):
                 name = _SERVED_VERSION.sub("", price.model)
-                if _DATE.search(name) and price_key(_DATE.sub("", name)) == wanted:
+                if _DATE.search(name) and _key_among(_DATE.sub("", name), known) == wanted:
                     dated.setdefault(price.host, []).append(price)
         found += [price for own in dated.values() if len({price_key(p.model) for p in own}) == 1 for price in own]
     return found
@@ -230,6 +233,8 @@ def family_of(reference: str, prices: Iterable[Price]) -> str:
 
 def _close(reference: str, prices: Iterable[Price]) -> list[str]:
     """At most three listed ids that are written much like a reference."""
+    import difflib
+
     names = {price_key(price.model): price.model.rpartition("/")[2] for price in prices}
     close = difflib.get_close_matches(price_key(reference), names, n=3, cutoff=0.7)
     return [names[key] for key in close]

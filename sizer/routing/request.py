@@ -35,6 +35,7 @@ __all__ = [
 # The illustration used where no model is named: a ratio of 100 at the level of today's lists.
 DEFAULT_PRICES = {"small": "0.05:0.10", "large": "5:10"}
 ILLUSTRATED_HARD_SHARE = 0.2
+_UNDATED = "; the list does not date it: its latest price"
 DEFAULT_SOURCE = "illustration: a ratio of 100 at the level of today's lists"
 
 
@@ -153,6 +154,11 @@ def build_scenario(
         if request.target_quality
         else None,
         illustrated=_illustrated(request),
+        undated=tuple(
+            model.name
+            for side, model in (("small", small), ("large", large))
+            if any(item.name.startswith(side) and item.source.endswith(_UNDATED) for item in record.assumptions)
+        ),
     )
 
 
@@ -282,7 +288,7 @@ def _model(
         middle = "median host" if found.spread and found.spread.hosts > 1 else "host"
         source = f"{found.price.source}, {middle} {found.price.host}, id {found.price.model}"
         if at < today and not found.price.is_dated:
-            source += "; the list does not date it: its latest price"
+            source += _UNDATED
     tier = found.price.tier(workload.input_tokens)
     record.add(f"{side}: input, $/M tokens", tier.input_usd_per_mtok, basis, source, found.price.as_of)
     record.add(f"{side}: output, $/M tokens", tier.output_usd_per_mtok, basis, source, found.price.as_of)

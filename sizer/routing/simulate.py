@@ -102,6 +102,8 @@ class Scenario:
     """The share of the large model's quality that is to be kept."""
     illustrated: tuple[Literal["small", "large"], ...] = ()
     """Models whose price is an illustration."""
+    undated: tuple[str, ...] = ()
+    """Models whose price is the list's latest, where a past day's was asked for."""
 
 
 @frozen
@@ -821,6 +823,9 @@ def _verdict(
 def _cautions(scenario: Scenario) -> list[str]:
     """What the answer rests on that is not the user's own."""
     found = []
+    if scenario.undated:
+        names = " and ".join(scenario.undated)
+        found.append(f"the list does not say what {names} cost on that day: the latest price is used")
     if scenario.hard_share_basis == "illustration":
         share = units.format_percent(scenario.workload.hard_share)
         found.append(f"{share} hard is an illustration: give --hard-share, or --log with --labels")

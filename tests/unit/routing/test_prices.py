@@ -52,9 +52,17 @@ def test_other_weights() -> None:
 
 
 def test_a_host_writes_its_own_name_first() -> None:
-    """`databricks-some-8b` at databricks is some-8b; at another host it is a model of that name."""
-    own, other = price("databricks", 1, 1, "databricks-some-8b"), price("x", 2, 2, "databricks-some-8b")
-    assert ask("some-8b", [own, other]).spread.hosts == 1
+    """`databricks-some-8b` is some-8b where databricks is a host; another name in front is another model."""
+    own, other = price("databricks", 1, 1, "databricks-some-8b"), price("x", 2, 2, "tuned-some-8b")
+    assert ask("some-8b", [own, other, price("a", 3, 3)]).spread.hosts == 2
+    assert ask("databricks-some-8b", [own, other, price("a", 3, 3)]).spread.hosts == 2
+    assert ask("tuned-some-8b", [own, other]).price.host == "x"
+
+
+def test_a_name_of_two_words_keeps_its_maker() -> None:
+    """`mistral-large` at mistral is not `large`."""
+    listed = [price("mistral", 1, 1, "mistral-large"), price("x", 2, 2, "large")]
+    assert ask("mistral-large", listed).spread.hosts == 1
 
 
 def test_dated_ids() -> None:
@@ -72,7 +80,7 @@ def test_hosts_of_open_weights() -> None:
     listed = genai_prices(DAY)
     assert ask("gpt-oss-20b", listed).spread.hosts >= 15
     hosts = {found.host for found in prices._matching("meta-llama/Llama-3.1-8B-Instruct", listed)}
-    assert {"aws", "cloudflare", "openrouter", "together"} <= hosts
+    assert {"avian", "aws", "cloudflare", "databricks", "openrouter", "together"} <= hosts
 
 
 def test_median_host_is_real() -> None:

@@ -191,6 +191,7 @@ def test_a_day_that_the_list_does_not_date(sizer: Any, tmp_path: Path) -> None:
     found = report(sizer, "--small", "m-1", "--large", "m-2", "--prices", str(path), "--at", "2020-01-01")
     sources = [item["source"] for item in found["assumptions"] if item["name"] == "small: input, $/M tokens"]
     assert "the list does not date it" in sources[0]
+    assert "the list does not say what m-1 and m-2 cost on that day: the latest price is used" in found["reasons"]
 
 
 def test_an_owner_is_not_a_host(sizer: Any) -> None:
