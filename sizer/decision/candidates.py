@@ -111,7 +111,8 @@ class Candidate:
     speed_on: str
     """The device that both are reckoned on; on a server as many as memory asks for."""
     fit: Fit
-    """`tight`: only the better end of the range fits. `unknown`: a constraint cannot be judged."""
+    """`tight`: only the better end of the range fits. `unknown`: a constraint cannot be judged, as memory without the
+    cache, and the model is not named as one that fits."""
     refusals: tuple[Refusal, ...]
     unjudged: tuple[str, ...]
     """Constraints that cannot be judged, because a figure is not known."""
@@ -193,9 +194,15 @@ def _footprint(subject: Subject, limits: Limits, *, on_device: bool) -> Footprin
     return measure_footprint(
         subject.total_parameters,
         bits=limits.bits,
-        kv_cache_bytes=subject.kv_cache_bytes(limits.context_tokens or assumptions().context_tokens),
+        kv_cache_bytes=_kept(subject, limits.context_tokens or assumptions().context_tokens),
         on_device=on_device,
     )
+
+
+def _kept(subject: Subject, context_tokens: int) -> int | None:
+    """The cache of one sequence; an encoder keeps nothing between tokens, as `inspect` says too."""
+    kept = subject.kv_cache_bytes(context_tokens)
+    return 0 if kept is None and subject.task == "encoder" else kept
 
 
 def _device_speed(subject: Subject, limits: Limits) -> tuple[float, float] | None:
@@ -237,10 +244,14 @@ def _refuse(constraint: str, text: str, needs: float) -> _Judgement:
 
 def _judge_memory(footprint: Footprint | None, limits: Limits, leg: Leg) -> _Judgement:
     if limits.memory_bytes is None or not limits.holds_for("memory", leg):
+        if footprint is not None and footprint.kv_cache_bytes is None and limits.holds_for("on_prem", leg):
+            return _Judgement(fit="unknown", note="what hosting it takes cannot be judged without the cache")
         return _Judgement()
     if footprint is None:
         return _Judgement(fit="unknown", note="the total is not known: memory cannot be judged")
     low, high = footprint.resident_bytes_low, footprint.resident_bytes_high
+    if footprint.kv_cache_bytes is None and low <= limits.memory_bytes:
+        return _Judgement(fit="unknown", note="memory cannot be judged without the cache")
     resident = f"{format_bytes(low)} to {format_bytes(high)} resident (file {format_bytes(footprint.weights_bytes)})"
     if low > limits.memory_bytes:
         text = f"{resident} exceed {format_bytes(limits.memory_bytes)}"

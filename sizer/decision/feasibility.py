@@ -105,7 +105,11 @@ def _first(
         return None, ()
     if name not in ("memory", "latency"):
         return None, ()
-    known = [candidate for candidate in admitted if name == "memory" or candidate.fastest_answer_ms is not None]
+    known = [
+        candidate
+        for candidate in admitted
+        if (candidate.kv_cache_bytes if name == "memory" else candidate.fastest_answer_ms) is not None
+    ]
     if not known:
         return None, ()
     ranked = sorted((_need(name, candidate), candidate.model) for candidate in known)

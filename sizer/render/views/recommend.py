@@ -20,6 +20,10 @@ from sizer.units import format_count, format_tokens
 __all__ = ["show"]
 
 VERDICT_STYLE = {"small": "green", "route": "yellow", "big": "magenta"}
+_NO_CACHE = "+"
+"""Behind an amount of memory: more, by a cache that is not known."""
+_TESTED = "*"
+"""Behind a window that a test found, which is less than claimed as a rule."""
 _SHOWN_CANDIDATES = 5
 _SHOWN_FLIPS = 4
 
@@ -138,7 +142,10 @@ def _show_candidates(report: Recommendation, console: Console) -> None:
         else:
             more = len(found) - len(shown)
             console.print(Text(f"  one per family, newest first; {more} more in --json", style="dim"))
-        told = f"memory estimated at {found[0].bits} bits by total parameters; window as claimed or tested"
+        told = f"memory estimated at {found[0].bits} bits by total parameters"
+        told += f" ({_NO_CACHE} without the cache: not known)" if any(map(_lacks_cache, shown)) else ""
+        is_tested = any(candidate.effective_context_tokens for candidate in shown)
+        told += f"; window as claimed ({_TESTED} tested)" if is_tested else "; window as claimed"
         told += f"; tok/s by active parameters on {found[0].speed_on}" if found[0].decode_tokens_per_second else ""
         told += "; GPUs of 80 GB" if leg == "large" else ""
         console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
@@ -202,11 +209,16 @@ def _memory(candidate: Candidate) -> str:
     if candidate.resident_bytes_low is None or candidate.resident_bytes_high is None:
         return "unknown"
     low, high = candidate.resident_bytes_low / 10**9, candidate.resident_bytes_high / 10**9
-    return f"{low:.1f}-{high:.1f} GB" if high < 10 else f"{low:.0f}-{high:.0f} GB"
+    mark = _NO_CACHE if _lacks_cache(candidate) else ""
+    return (f"{low:.1f}-{high:.1f} GB" if high < 10 else f"{low:.0f}-{high:.0f} GB") + mark
+
+
+def _lacks_cache(candidate: Candidate) -> bool:
+    return candidate.resident_bytes_low is not None and candidate.kv_cache_bytes is None
 
 
 def _window(candidate: Candidate) -> str:
     window = candidate.effective_context_tokens or candidate.context_tokens
     if window is None:
         return "unknown"
-    return format_tokens(window)
+    return format_tokens(window) + (_TESTED if candidate.effective_context_tokens else "")

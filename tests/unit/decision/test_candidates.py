@@ -2,7 +2,7 @@
 
 import datetime
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -154,6 +154,43 @@ def test_what_cannot_be_judged_is_not_admitted():
     report, candidate = _judge(model, Given(answers={"well_defined": "yes"}, numbers={"latency_ms": 100}))
     assert (candidate.fit, candidate.unjudged) == ("unknown", ("latency",))
     assert not report.feasible
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        Given(answers={"edge": "yes"}),
+        Given(answers={"on_prem": "yes"}),
+        Given(answers={"edge": "yes"}, numbers={"memory_gb": 8}),
+    ],
+)
+def test_without_its_cache_no_model_is_named_as_fitting(given):
+    """1.2 B in 8 GB leave room, but how much the cache takes is not known; an encoder keeps none."""
+    model = Model(id="a/1B", total_parameters=1_235_814_400, active_parameters=1_235_814_400)
+    unknown = replace(model, id="a/unknown", kv_cache_bytes_per_token=None)
+    encoder = replace(unknown, id="a/encoder", task="encoder")
+    assert _judge(unknown, given)[1].fit == "unknown"
+    assert _judge(encoder, given)[1].is_admitted
+    named = [candidate.model for candidate in recommend(given, [model, unknown], as_of=AS_OF).candidates]
+    assert "a/unknown" not in named
+
+
+def test_no_memory_is_said_to_be_enough_for_an_unknown_cache():
+    """What relaxing the memory admits is a model whose need is known, though a smaller one lacks its cache."""
+    unknown = replace(THREE_B, id="a/unknown", total_parameters=10**9, kv_cache_bytes_per_token=None)
+    given = Given(answers={"edge": "yes"}, numbers={"memory_gb": 2})
+    report = recommend(given, [unknown, THREE_B], as_of=AS_OF)
+    (conflict,) = report.conflicts
+    assert [relaxation.examples for relaxation in conflict.relaxations] == [("a/3B",)]
+
+
+def test_marks_stand_behind_what_they_explain(sizer):
+    """A window that was tested has a star, memory without its cache a plus, and the foot has both."""
+    named = ("--model", "Qwen/Qwen3-30B-A3B", "--model", "ai21labs/AI21-Jamba2-3B", "--offline")
+    out = " ".join(sizer("recommend", "--diverse", "yes", *named).out.split())
+    assert " 64K* " in out
+    assert " GB+ 256K " in out
+    assert "(+ without the cache: not known); window as claimed (* tested)" in out
 
 
 def test_a_pair_of_constraints_is_named_with_what_relaxing_each_admits():
