@@ -22,6 +22,9 @@ _MOST_TOKENS = 2**40
 _COUNTS = {"data-centre": (1, 2, 4, 8, 16, 32, 64), "workstation": (1, 2, 4), "consumer": (1, 2, 4)}
 
 
+_ONE_MACHINE = 8
+
+
 @frozen
 class Narrower:
     """A model in fewer bits, at a place where it does not fit as it is stored. All of it is estimated."""
@@ -45,7 +48,7 @@ class Fit:
     """What was asked: `2xh100`."""
     name: str
     is_asked: bool
-    """Whether it was asked for; else it is the smallest place of its kind that holds the model."""
+    """Whether it was asked for; else it is the smallest place of its kind that holds the model, or one to rent."""
     devices: int
     available_bytes: int
     """What a program can have, over all devices."""
@@ -178,15 +181,27 @@ def replication(spec: AttentionSpec, devices: int) -> int:
 def smallest_targets(
     spec: AttentionSpec, memory: Memory, reads: Reads | None = None, *, limit: int = 6
 ) -> tuple[Fit, ...]:
-    """The smallest place of each kind that holds the model: fewest devices, then least memory."""
+    """The smallest place of each kind that holds the model: fewest devices, then least memory.
+
+    Where there is room up to the limit, also other devices that are rented by the hour, up to eight of one: 8xh200
+    beside 4xb200.
+    """
     by_kind: dict[str, list[Device]] = {}
     for device in sorted(load_devices(), key=lambda device: device.available_bytes):
         by_kind.setdefault(device.kind, []).append(device)
     found: list[Target] = []
+    rented: list[Target] = []
     for kind, devices in by_kind.items():
-        places = (device_target(device, count) for count in _COUNTS.get(kind, (1,)) for device in devices)
+        counts = _COUNTS.get(kind, (1,))
+        places = (device_target(device, count) for count in counts for device in devices)
         if first := next((target for target in places if _holds(target, spec, memory)), None):
             found.append(first)
+        for device in devices:
+            several = (device_target(device, count) for count in counts if count <= _ONE_MACHINE and device.price)
+            if place := next((target for target in several if _holds(target, spec, memory)), None):
+                rented.append(place)
+    rented.sort(key=lambda target: (target.devices, target.available_bytes))
+    found += [target for target in rented if target not in found][: max(0, limit - len(found))]
     found.sort(key=lambda target: (target.devices, target.available_bytes))
     return tuple(fit_on(target, spec, memory, reads, is_asked=False) for target in found[:limit])
 

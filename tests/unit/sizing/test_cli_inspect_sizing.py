@@ -129,3 +129,12 @@ def test_what_other_precisions_would_take(inspect):
     row = next(line for line in lines if line.startswith("or as"))
     assert row.startswith("or as     Q8_0 32.44 GB, ")
     assert "or as  " not in inspect("bench/Llama-3.1-8B-bnb-4bit").out
+
+
+def test_others_that_are_rented_hold_it_too(sizer):
+    """DeepSeek-V3.2 fits four B200, the fewest devices, and eight H200 of the generation before, which say so."""
+    fits = sizer("inspect", "deepseek-ai/DeepSeek-V3.2", "--offline", "--json").json["report"]["fit"]
+    assert fits[0]["on"] == "4xb200"
+    assert "8xh200" in [fit["on"] for fit in fits]
+    assert len({fit["on"] for fit in fits}) == len(fits) <= 6
+    assert {fit["fits"] for fit in fits} == {"yes"}
