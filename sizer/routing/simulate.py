@@ -848,6 +848,8 @@ def _headline(scenario: Scenario, verdict: str, reasons: Sequence[str], quality:
     percent = units.format_percent
     kept, coin = percent(quality.routed), percent(quality.random_mix)
     money = f"{percent(saving.measured)} saved" if saving.measured >= 0 else f"{percent(-saving.measured)} dearer"
+    if saving.measured < -1:
+        money = f"{units.format_rate(1 - saving.measured)} times the cost"
     whole = f"{money}, {kept} of the large model's quality kept"
     versus = f"a coin at the same share keeps {coin}"
     if verdict == "unknown":

@@ -295,6 +295,7 @@ def test_dearer_than_the_large_model(sizer: Any) -> None:
     found = report(sizer, "--router-cost", "0.03")
     assert found["verdict"] == "do not route"
     assert found["reasons"][0] == "the routed traffic costs 6.87 times what the large model alone does"
+    assert "(6.87 times the cost, 86.6 % of the large model's quality kept" in found["headline"]
 
 
 def test_a_free_small_model(sizer: Any) -> None:
