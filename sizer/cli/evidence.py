@@ -14,11 +14,14 @@ app = command_app()
 
 @app.command()
 def evidence(
-    domain: Annotated[str, typer.Option("--domain", metavar="DOMAIN", help="Only this kind of task or subject.")] = "",
+    domain: Annotated[
+        list[str], typer.Option("--domain", metavar="DOMAIN", help="Only this kind of task or subject (repeatable).")
+    ] = [],  # noqa: B006
+    domains: Annotated[bool, typer.Option("--domains", help="List what --domain may name.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print published comparisons of small and large models: who won, the source, the caveat."""
     from sizer.decision.evidence import report
-    from sizer.render.views.evidence import show
+    from sizer.render.views.evidence import show, show_domains
 
-    emit("evidence", report(domain), show, as_json=as_json)
+    emit("evidence", report(*domain), show_domains if domains else show, as_json=as_json)

@@ -17,7 +17,7 @@ import typer
 from sizer.cli.options import Json, Offline, command_app
 from sizer.cli.output import emit, note
 from sizer.decision.answers import dump_answers, load_answers, parse_answers
-from sizer.decision.evidence import check_domain
+from sizer.decision.evidence import check_domains
 from sizer.decision.questions import numbers, parse_answer, parse_quantity, questions
 from sizer.decision.signals import Given
 from sizer.errors import UsageError
@@ -34,7 +34,7 @@ app = command_app()
 def _recommend(
     answers: str,
     save: str,
-    domain: str,
+    domain: list[str],
     model: list[str],
     bits: str,
     ask: bool,
@@ -80,9 +80,9 @@ def _parameters() -> Iterator[inspect.Parameter]:
     domain = typer.Option(
         "--domain",
         metavar="DOMAIN",
-        help="Kind of task or subject, for evidence that fits; `sizer evidence` lists them.",
+        help="Kind of task, subject or both (repeatable); `sizer evidence --domains` lists them.",
     )
-    yield _parameter("domain", Annotated[str, domain], "")
+    yield _parameter("domain", Annotated[list[str], domain], [])
     model = typer.Option("--model", metavar="REF", help="Judge this model in place of the catalog's (repeatable).")
     yield _parameter("model", Annotated[list[str], model], [])
     bits = typer.Option("--bits", metavar="N", help="Bits per weight that memory and speed are reckoned with.")
@@ -117,13 +117,13 @@ def _command() -> Any:
 app.command()(_command())
 
 
-def _given_by_flags(flags: dict[str, str | None], domain: str) -> Given:
+def _given_by_flags(flags: dict[str, str | None], domains: Sequence[str]) -> Given:
     answers = {entry.id: flags[entry.id] for entry in questions() if flags[entry.id] is not None}
     values = {number: flags[number.id] for number in numbers() if flags[number.id] is not None}
     return Given(
         answers={name: parse_answer(value, name="--" + name.replace("_", "-")) for name, value in answers.items()},
         numbers={number.id: parse_quantity(number, value, name=number.flag) for number, value in values.items()},
-        domain=check_domain(domain),
+        domains=check_domains(*domains),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sizer.decision.conditions import check_names, holds
 from sizer.decision.evidence import cite
@@ -135,7 +135,7 @@ def contradictions(signals: Signals) -> tuple[Notice, ...]:
 
 
 def find_sizes(
-    verdict: Verdict, signals: Signals, domain: str, *, largest_parameters: int | None = None
+    verdict: Verdict, signals: Signals, domains: Sequence[str], *, largest_parameters: int | None = None
 ) -> tuple[Size, ...]:
     """The kinds of small model to try, in order; none where the verdict is big.
 
@@ -144,7 +144,7 @@ def find_sizes(
     if verdict == "big":
         return ()
     rows = _table().sizes
-    start = next(index for index, row in enumerate(rows) if _size_fits(row, signals, domain))
+    start = next(index for index, row in enumerate(rows) if _size_fits(row, signals, domains))
     capped = signals.answers["edge"] == "yes" and largest_parameters is not None
     chosen = [
         row
@@ -159,14 +159,14 @@ def find_sizes(
             total_parameters_to=row.total_parameters_to,
             why=row.why,
             source=row.source,
-            evidence=() if domain else row.evidence,
+            evidence=() if domains else row.evidence,
         )
         for row in chosen
         if row is rows[start] or row.id != "device_1_4b"
     )
 
 
-def find_split(verdict: Verdict, signals: Signals, domain: str) -> Split | None:
+def find_split(verdict: Verdict, signals: Signals, domains: Sequence[str]) -> Split | None:
     """How to divide the traffic; None unless the verdict is route."""
     if verdict != "route":
         return None
@@ -178,7 +178,7 @@ def find_split(verdict: Verdict, signals: Signals, domain: str) -> Split | None:
         large_leg=row.large_leg,
         hand_over=row.hand_over,
         source=row.source,
-        evidence=cite("split", domain=domain, general=("routellm-mt-bench",)),
+        evidence=cite("split", domains=domains, general=("routellm-mt-bench",)),
     )
 
 
@@ -196,8 +196,8 @@ def find_steps(
     )
 
 
-def _size_fits(row: _SizeRow, signals: Signals, domain: str) -> bool:
-    return (not row.domains or domain in row.domains) and holds(row.when, signals.answers)
+def _size_fits(row: _SizeRow, signals: Signals, domains: Sequence[str]) -> bool:
+    return (not row.domains or not set(domains).isdisjoint(row.domains)) and holds(row.when, signals.answers)
 
 
 def _placeholders(given: Given, sizes: tuple[Size, ...], as_of: datetime.date) -> Mapping[str, str]:
@@ -214,7 +214,7 @@ def _placeholders(given: Given, sizes: tuple[Size, ...], as_of: datetime.date) -
 
 
 def _labels_wanted(given: Given) -> str:
-    target = next(row for row in _table().label_targets if not row.domains or given.domain in row.domains)
+    target = next(row for row in _table().label_targets if not row.domains or {*given.domains} & {*row.domains})
     wanted = f"{format_integer(target.examples_from)} to {format_integer(target.examples_to)} labels"
     missing = target.examples_from - int(given.numbers.get("labeled_examples", target.examples_from))
     have = given.numbers.get("labeled_examples")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sizer.decision.evidence import check_domain
+from sizer.decision.evidence import check_domains
 from sizer.decision.questions import numbers, parse_answer, parse_quantity, questions
 from sizer.decision.signals import Given
 from sizer.errors import UsageError
@@ -53,7 +53,7 @@ def given_from(value: Any, *, where: str) -> Given:
             for number in numbers()
             if fields.get(number.id) is not None
         },
-        domain=check_domain(str(fields["domain"])) if fields.get("domain") else "",
+        domains=check_domains(*_texts(fields.get("domain"))),
     )
 
 
@@ -68,9 +68,14 @@ def dump_answers(given: Given) -> str:
     for number in numbers():
         shown = f"{number.id}: {given.numbers[number.id]:.15g}" if number.id in given.numbers else f"# {number.id}:"
         lines += [f"# {number.means} ({number.unit})", shown]
-    lines += ["", "# The kind of task or the subject, for evidence that fits (`sizer evidence` lists them)."]
-    lines.append(f"domain: {given.domain}" if given.domain else "# domain:")
+    lines += ["", "# The kind of task or the subject, for evidence that fits (`sizer evidence --domains`)."]
+    lines.append(f"domain: {', '.join(given.domains)}" if given.domains else "# domain:")
     return "\n".join(lines) + "\n"
+
+
+def _texts(value: Any) -> list[str]:
+    """A text or a list of them."""
+    return [str(item) for item in (value if isinstance(value, list) else [value or ""])]
 
 
 def _unknown_key(key: str, known: list[str], where: str) -> UsageError:

@@ -1,7 +1,7 @@
 """Published comparisons of small and large models, and which of them bear on an answer.
 
-The rows are `data/evidence.yaml`. A row speaks about kinds of task (`domain`), sometimes about a subject
-(`field`); a user's `--domain` matches either.
+The rows are `data/evidence.yaml`. A row speaks about a kind of task (`domain`), sometimes about a subject
+(`field`); a user's `--domain` names any of them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ __all__ = [
     "EvidenceReport",
     "EvidenceRow",
     "NoteRow",
-    "check_domain",
+    "check_domains",
     "cite",
-    "domains",
+    "kinds",
     "report",
     "row",
     "rows",
+    "subjects",
 ]
 
 Winner = Literal["small", "large", "tie", "near", "untuned", "unclear"]
@@ -83,10 +84,12 @@ class EvidenceRow:
 class EvidenceReport:
     """What `sizer evidence` prints."""
 
-    domain: str
-    """The domain or field asked for; `""` for all."""
     domains: tuple[str, ...]
-    """What may be asked for."""
+    """The kinds of task and subjects asked for; none for all."""
+    kinds: tuple[str, ...]
+    """Kinds of task that may be asked for."""
+    subjects: tuple[str, ...]
+    """Subjects that may be asked for."""
     wins: dict[str, int]
     """How many rows each side wins."""
     rows: tuple[EvidenceRow, ...]
@@ -95,13 +98,19 @@ class EvidenceReport:
 
 @frozen
 class _Table:
+    aliases: dict[str, str]
+    """Other words for kinds of task and subjects."""
     rows: tuple[EvidenceRow, ...]
+
+
+def _table() -> _Table:
+    table: _Table = load_table("evidence.yaml", _Table)
+    return table
 
 
 def rows() -> tuple[EvidenceRow, ...]:
     """All rows, sorted by id."""
-    table: _Table = load_table("evidence.yaml", _Table)
-    return table.rows
+    return _table().rows
 
 
 @functools.cache
@@ -116,51 +125,71 @@ def _whole(row: EvidenceRow) -> EvidenceRow:
 
 
 @functools.cache
-def domains() -> tuple[str, ...]:
-    """Every domain and field, sorted."""
-    return tuple(sorted({row.domain for row in rows()} | {row.field for row in rows() if row.field}))
+def kinds() -> tuple[str, ...]:
+    """Every kind of task, sorted."""
+    return tuple(sorted({row.domain for row in rows()}))
 
 
-def check_domain(name: str) -> str:
-    """The domain as the table spells it; `""` stays. Raises UsageError with the ones that exist."""
-    wanted = name.strip().lower().replace("_", "-").replace(" ", "-")
-    if not wanted or wanted in domains():
+@functools.cache
+def subjects() -> tuple[str, ...]:
+    """Every subject, sorted."""
+    return tuple(sorted({row.field for row in rows() if row.field}))
+
+
+def check_domains(*given: str) -> tuple[str, ...]:
+    """The kinds of task and subjects as the table spells them, from texts with commas; blanks are dropped.
+
+    Raises UsageError with the ones that exist.
+    """
+    names = [name for text in given for name in text.split(",") if name.strip()]
+    return tuple(dict.fromkeys(_check_domain(name.strip()) for name in names))
+
+
+def _check_domain(name: str) -> str:
+    spelled = name.lower().replace("_", "-").replace(" ", "-")
+    wanted = _table().aliases.get(spelled, spelled)
+    if wanted in (known := (*kinds(), *subjects())):
         return wanted
-    close = difflib.get_close_matches(wanted, domains(), n=1)
+    close = difflib.get_close_matches(wanted, (*known, *_table().aliases), n=1)
     raise UsageError(
         f"--domain: no evidence is filed under `{name}`",
         code="usage.domain",
-        because=f"domains and fields are {', '.join(domains())}",
-        hint=f"did you mean `{close[0]}`?" if close else "leave --domain out, or name one of these",
+        because=f"kinds of task are {', '.join(kinds())}; subjects are {', '.join(subjects())}",
+        hint=f"did you mean `{close[0]}`?" if close else "leave --domain out, or name one or several of these",
     )
 
 
-def report(domain: str = "") -> EvidenceReport:
-    """The rows of a domain or field, or all of them. Raises UsageError for a domain that does not exist."""
-    wanted = check_domain(domain)
-    chosen = tuple(
-        sorted((_whole(row) for row in rows() if _matches(row, wanted)), key=lambda row: (row.domain, row.id))
-    )
+def report(*domains: str) -> EvidenceReport:
+    """The rows of kinds of task and subjects, or all of them. Raises UsageError for one that does not exist."""
+    wanted = check_domains(*domains)
+    chosen = (row for row in rows() if not wanted or _matches(row, wanted))
+    shown = tuple(sorted(map(_whole, chosen), key=lambda row: (row.domain, row.id)))
     order = ("small", "tie", "near", "large", "untuned", "unclear")
-    wins = {winner: sum(row.winner == winner for row in chosen) for winner in order}
-    return EvidenceReport(domain=wanted, domains=domains(), wins=wins, rows=chosen)
+    wins = {winner: sum(row.winner == winner for row in shown) for winner in order}
+    return EvidenceReport(domains=wanted, kinds=kinds(), subjects=subjects(), wins=wins, rows=shown)
 
 
-def cite(name: str, *, domain: str, general: Iterable[str] = ()) -> tuple[str, ...]:
+def cite(name: str, *, domains: Sequence[str], general: Iterable[str] = ()) -> tuple[str, ...]:
     """Ids of the rows to cite about a question, a number or `split`: at most one for each side.
 
-    With a domain only rows of that domain, the median gap of each side; without one the `general` rows.
+    With domains only rows of them, of those that match most the median gap of each side; without, the `general` rows.
     """
-    if not domain:
+    if not domains:
         return tuple(general)
-    fitting = [row for row in rows() if name in row.bears_on and row.winner != "unclear" and _matches(row, domain)]
+    fitting = [row for row in rows() if name in row.bears_on and row.winner != "unclear" and _matches(row, domains)]
     for_small = [row for row in fitting if row.winner in ("small", "tie", "near")]
     for_large = [row for row in fitting if row.winner in ("large", "untuned")]
-    return tuple(_median(side).id for side in (for_small, for_large) if side)
+    return tuple(_median(_closest(side, domains)).id for side in (for_small, for_large) if side)
 
 
-def _matches(row: EvidenceRow, domain: str) -> bool:
-    return not domain or domain in (row.domain, row.field)
+def _matches(row: EvidenceRow, domains: Sequence[str]) -> int:
+    """How many of the domains the row is filed under."""
+    return len({row.domain, row.field} & set(domains))
+
+
+def _closest(side: Sequence[EvidenceRow], domains: Sequence[str]) -> list[EvidenceRow]:
+    most = max(_matches(row, domains) for row in side)
+    return [row for row in side if _matches(row, domains) == most]
 
 
 def _median(side: Sequence[EvidenceRow]) -> EvidenceRow:

@@ -1,7 +1,8 @@
 """The interview as a state machine: a state and a line in, a state and what to say out. Nothing here reads or prints.
 
 Every line leads somewhere: a yes or no, Enter, a number, `?`, `b`, `m`, `d`, `q`; anything else says what is
-understood and asks again. The end is a review in which every answer can still be changed.
+understood and asks again. After the nine questions comes the domain, which may be skipped; the end is a review in
+which every answer can still be changed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from sizer.decision.evidence import check_domains
 from sizer.decision.questions import Answer, Number, Question, number_for, numbers, parse_quantity, questions
 from sizer.decision.signals import Given, Signals, number_text, resolve
 from sizer.decision.stability import NextQuestion, next_question
@@ -18,8 +20,9 @@ from sizer.values import frozen
 
 __all__ = ["Interview", "Phase", "start", "step"]
 
-Phase = Literal["question", "review", "done", "left"]
+Phase = Literal["question", "domain", "review", "done", "left"]
 
+_HELP = ("?", "h", "help", "why")
 _YES = ("y", "yes")
 _NO = ("n", "no")
 _UNKNOWN = ("u", "unknown", "-")
@@ -81,12 +84,14 @@ def step(state: Interview, line: str | None) -> Interview:
     word = line.strip().lower()
     if word in ("q", "quit", "exit"):
         return replace(state, phase="left")
+    if state.phase == "domain":
+        return _at_domain(state, word)
     return _at_review(state, word) if state.phase == "review" else _at_question(state, word)
 
 
 def _at_question(state: Interview, word: str) -> Interview:
     entry = state.question
-    if word in ("?", "h", "help", "why"):
+    if word in _HELP:
         return replace(state, explain=True)
     if word in ("b", "back"):
         return _back(state)
@@ -106,18 +111,45 @@ def _at_question(state: Interview, word: str) -> Interview:
     return replace(state, message=f"`{word}` is not understood: y, n, Enter{hint}, or ? for why")
 
 
+def _at_domain(state: Interview, word: str) -> Interview:
+    if word in _HELP:
+        return replace(state, explain=True)
+    if word in ("b", "back"):
+        return _back(replace(state, position=len(questions())))
+    review = replace(state, phase="review", from_review=False)
+    if not word or word in ("d", "done"):
+        return review
+    if word in _UNKNOWN:
+        return replace(review, given=replace(state.given, domains=()))
+    taken = _with_domains(state, word)
+    return taken if taken.message else replace(taken, phase="review", from_review=False)
+
+
+def _with_domains(state: Interview, word: str) -> Interview:
+    try:
+        return replace(state, given=replace(state.given, domains=check_domains(word)))
+    except UsageError as error:
+        return replace(
+            state, message=f"`{word}` is no kind of task or subject ({error.hint}): Enter skips, ? lists them"
+        )
+
+
 def _at_review(state: Interview, word: str) -> Interview:
+    last = len(questions()) + 1
     if not word or word in _YES or word in ("d", "done"):
         return replace(state, phase="done")
     if word in ("b", "back"):
-        return replace(state, phase="question", position=len(questions()) - 1, from_review=False)
-    if word.isdigit() and 1 <= int(word) <= len(questions()):
+        return replace(state, phase="domain", from_review=False)
+    if word.isdigit() and int(word) == last:
+        return replace(state, phase="domain", from_review=True)
+    if word.isdigit() and 1 <= int(word) < last:
         return replace(state, phase="question", position=int(word) - 1, from_review=True)
     name, equals, value = word.partition("=")
+    if equals and name.strip() == "domain":
+        return _with_domains(state, value)
     number = next((n for n in numbers() if n.id == name.strip().replace("-", "_")), None)
     if equals and number is not None:
         return _with_number(state, number, value.strip())
-    last = len(questions())
     return replace(state, message=f"`{word}` is not understood: Enter for the advice, 1 to {last} to change an answer")
 
 
@@ -126,7 +158,7 @@ def _back(state: Interview) -> Interview:
         return replace(state, phase="review", from_review=False)
     if state.position == 0:
         return replace(state, message="this is the first question")
-    return replace(state, position=state.position - 1)
+    return replace(state, phase="question", position=state.position - 1)
 
 
 def _most_telling(state: Interview) -> Interview:
@@ -141,7 +173,7 @@ def _onwards(state: Interview) -> Interview:
         return replace(state, phase="review", from_review=False)
     left = _unasked(state.given)
     if not left:
-        return replace(state, phase="review")
+        return replace(state, phase="review" if state.given.domains else "domain")
     return replace(state, position=next((n for n in left if n > state.position), left[0]))
 
 

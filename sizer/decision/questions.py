@@ -18,11 +18,13 @@ from sizer.values import frozen
 
 __all__ = [
     "Answer",
+    "DomainQuestion",
     "Meaning",
     "Number",
     "Question",
     "ReferenceBill",
     "Side",
+    "domain_question",
     "number_for",
     "numbers",
     "parse_answer",
@@ -141,8 +143,18 @@ class ReferenceBill:
 
 
 @frozen
+class DomainQuestion:
+    """The last question, whose answer is the names of kinds of task and subjects."""
+
+    ask: str
+    example: str
+    why: str
+
+
+@frozen
 class _Table:
     questions: tuple[Question, ...]
+    domain: DomainQuestion
     reference_bill: ReferenceBill
     numbers: tuple[Number, ...]
 
@@ -161,6 +173,11 @@ def questions() -> tuple[Question, ...]:
 def question(name: str) -> Question:
     """The question of that id. Raises KeyError."""
     return {entry.id: entry for entry in questions()}[name]
+
+
+def domain_question() -> DomainQuestion:
+    """The optional question that follows the nine."""
+    return _table().domain
 
 
 def numbers() -> tuple[Number, ...]:

@@ -13,7 +13,7 @@ from typing import Literal
 from sizer.decision.advice import Size, Split, Step, contradictions, find_sizes, find_split, find_steps
 from sizer.decision.candidates import Candidate, Subject, best_first, judge, pool_leg
 from sizer.decision.constraints import Constraint, Leg, Limits, legs_of, limits_of
-from sizer.decision.evidence import EvidenceRow, cite, row
+from sizer.decision.evidence import EvidenceRow, cite, kinds, row
 from sizer.decision.feasibility import Conflict, find_conflict
 from sizer.decision.footprint import assumptions, largest_parameters
 from sizer.decision.questions import Answer, numbers, question, questions
@@ -58,7 +58,10 @@ class Recommendation:
     stand_ins: dict[str, StandIn]
     """Question to the number that answered it."""
     numbers: dict[str, float]
-    domain: str
+    domains: tuple[str, ...]
+    """The kinds of task and subjects that were named."""
+    domain_text: str
+    """The same as a sentence, with what naming more would bring."""
     tally: Tally
     tally_text: str
     """The plain count beside the verdict, and why they differ where they do."""
@@ -93,8 +96,8 @@ def recommend(
     sheet = sheet_of(signals.answers)
     rule = decide(sheet)
     limits = limits_of(rule.verdict, signals, given, bits=bits or assumptions().bits)
-    sizes = find_sizes(rule.verdict, signals, given.domain, largest_parameters=_largest(limits))
-    split = find_split(rule.verdict, signals, given.domain)
+    sizes = find_sizes(rule.verdict, signals, given.domains, largest_parameters=_largest(limits))
+    split = find_split(rule.verdict, signals, given.domains)
     pool = _named_pool(named, limits, rule.verdict) if named else _catalog_pool(catalog, sizes, limits, rule.verdict)
     judged = [judge(subject, leg, limits) for subject, leg in pool]
     constraints = tuple(_with_refusals(entry, judged) for entry in limits.constraints)
@@ -110,7 +113,8 @@ def recommend(
         answers=signals.answers,
         stand_ins=signals.stand_ins,
         numbers=dict(given.numbers),
-        domain=given.domain,
+        domains=given.domains,
+        domain_text=_domain_text(given.domains),
         tally=signals.tally,
         tally_text=_tally_text(signals.tally, rule),
         reasons=reasons,
@@ -216,7 +220,7 @@ def _answer_reason(name: str, signals: Signals, given: Given) -> Reason:
         text=f"you said {said}: {meaning.effect}",
         cites=(name,) if stand_in is None else (name, stand_in.number),
         source=entry.source,
-        evidence=cite(name, domain=given.domain, general=entry.evidence),
+        evidence=cite(name, domains=given.domains, general=entry.evidence),
     )
 
 
@@ -233,7 +237,7 @@ def _constraint_reason(constraint: Constraint, given: Given, verdict: Verdict) -
         text=f"{constraint.text}{legs}: {constraint.refused} of {constraint.judged} models judged are refused",
         cites=constraint.cites,
         source="docs/concepts/decision.md, constraints",
-        evidence=cite("context_tokens", domain=given.domain, general=assumptions().context_evidence)
+        evidence=cite("context_tokens", domains=given.domains, general=assumptions().context_evidence)
         if constraint.id == "context"
         else (),
     )
@@ -245,6 +249,16 @@ def _summary(rule: Rule, sizes: Sequence[Size], split: Split | None) -> str:
     if split is not None:
         return f"route {split.kind}: a small model for part of the work, a large one for the rest"
     return "go big: prompt a large model, and log what a small one would need"
+
+
+def _domain_text(domains: Sequence[str]) -> str:
+    """What was named; a kind of task is what sizes and rows go by, so its lack is said."""
+    if not domains:
+        return "not said: --domain KIND (classification, extraction, ...) brings closer evidence and sizes"
+    told = ", ".join(domains)
+    if set(domains).isdisjoint(kinds()):
+        return f"{told}; a kind of task with it (--domain classification,{told}) brings closer sizes"
+    return told
 
 
 def _tally_text(tally: Tally, rule: Rule) -> str:

@@ -21,8 +21,8 @@ class Given:
     """Question id to answer."""
     numbers: Mapping[str, float] = field(default_factory=dict)
     """Number id to value, in the number's unit."""
-    domain: str = ""
-    """A domain or field of `evidence.yaml`."""
+    domains: tuple[str, ...] = ()
+    """Kinds of task and subjects of `evidence.yaml`."""
 
     @property
     def is_empty(self) -> bool:
@@ -34,7 +34,7 @@ class Given:
         return Given(
             answers={**other.answers, **self.answers},
             numbers={**other.numbers, **self.numbers},
-            domain=self.domain or other.domain,
+            domains=self.domains or other.domains,
         )
 
 

@@ -103,11 +103,24 @@ def test_the_four_rows_of_the_note():
     assert (corrected.small.model, corrected.small.score, corrected.large.score) == ("Mistral-7B LoRA", 0.986, 0.742)
 
 
+def test_other_words_lead_to_a_domain():
+    """Every other word for a domain is none itself, and is taken for one that exists."""
+    for word, domain in evidence._table().aliases.items():
+        assert word not in (*evidence.kinds(), *evidence.subjects())
+        assert evidence.check_domains(word) == (domain,)
+
+
+def test_rows_that_match_more_are_cited_first():
+    """With a kind of task and a subject the row that is about both is cited before rows about one."""
+    cited = evidence.cite("well_defined", domains=("classification", "support"))
+    assert "lora-land-customer-support" in cited
+
+
 def test_a_domain_cites_only_its_own_rows():
     """With a domain every cited row is of that domain or field."""
-    for domain in evidence.domains():
+    for domain in (*evidence.kinds(), *evidence.subjects()):
         for name in question_ids():
-            for cited in evidence.cite(name, domain=domain, general=("never",)):
+            for cited in evidence.cite(name, domains=(domain,), general=("never",)):
                 row = evidence.row(cited)
                 assert domain in (row.domain, row.field)
                 assert name in row.bears_on

@@ -55,7 +55,9 @@ CATALOG = (
 )  # fmt: skip
 
 CASES = {
-    "small": Given(answers={"well_defined": "yes", "diverse": "no"}, numbers={"queries_per_day": 40_000}, domain="ner"),
+    "small": Given(
+        answers={"well_defined": "yes", "diverse": "no"}, numbers={"queries_per_day": 40_000}, domains=("ner",)
+    ),
     "route": Given(
         answers={"diverse": "yes", "multi_step": "yes", "budget": "yes", "edge": "no", "well_defined": "yes"}
     ),

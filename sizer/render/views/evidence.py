@@ -7,11 +7,11 @@ from rich.padding import Padding
 from rich.text import Text
 
 from sizer.decision.evidence import Contender, EvidenceReport, EvidenceRow
-from sizer.render.terminal import bar, is_unicode, safe, table
+from sizer.render.terminal import bar, is_unicode, key_values, safe, table
 from sizer.render.views.recommend import WINNER_TEXT
 from sizer.units import format_count, plural
 
-__all__ = ["show"]
+__all__ = ["show", "show_domains"]
 
 _BAR = 20
 _STYLES = {"small": "green", "large": "magenta"}
@@ -22,8 +22,13 @@ def show(report: EvidenceReport, console: Console) -> None:
     for row in report.rows:
         _show_row(row, console)
     console.print(Text(_summary(report), style="bold"))
-    if not report.domain:
-        console.print(Text(f"--domain: {', '.join(report.domains)}", style="dim"))
+    if not report.domains:
+        show_domains(report, console)
+
+
+def show_domains(report: EvidenceReport, console: Console) -> None:
+    """Print what --domain may name."""
+    console.print(key_values([("kinds of task", ", ".join(report.kinds)), ("subjects", ", ".join(report.subjects))]))
 
 
 def _summary(report: EvidenceReport) -> str:

@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from sizer.decision.evidence import kinds, subjects
 from sizer.decision.interview import Interview
-from sizer.decision.questions import number_for, numbers, questions
+from sizer.decision.questions import domain_question, number_for, numbers, questions
 from sizer.decision.signals import number_text, threshold_text
 from sizer.render.terminal import heading, key_values, safe, table
 from sizer.render.views.recommend import VERDICT_STYLE
@@ -23,20 +24,25 @@ def show(state: Interview, console: Console) -> None:
         console.print(Text(safe(state.message), style="yellow"))
     if state.phase == "question":
         _show_question(state, console)
+    elif state.phase == "domain":
+        _show_domain(state, console)
     elif state.phase == "review":
         _show_review(state, console)
 
 
 def show_start(console: Console) -> None:
     """Print what can be typed, once."""
-    console.print(Text("Nine questions; answer what you know, leave the rest open.", style="bold"))
+    console.print(Text("Nine questions and an optional one; answer what you know, leave the rest open.", style="bold"))
     console.print(_keys())
 
 
 def prompt_text(state: Interview) -> str:
     """What stands before the cursor."""
     if state.phase == "review":
-        return f"Enter for the advice, 1-{len(questions())} to change an answer, q to leave > "
+        return f"Enter for the advice, 1-{len(questions()) + 1} to change an answer, q to leave > "
+    if state.phase == "domain":
+        told = f"keep {', '.join(state.given.domains)}" if state.given.domains else "skip"
+        return f"kind of task, subject (Enter: {told}, ?: list) > "
     number = number_for(state.question.id)
     what = f", or {number.unit}" if number else ""
     said = state.question.id in state.given.answers
@@ -60,9 +66,21 @@ def _show_question(state: Interview, console: Console) -> None:
         _show_why(state, console)
     console.print()
     entry = state.question
-    console.print(Text.assemble((f"{state.position + 1}/{len(questions())}  ", "dim"), (entry.ask, "bold")))
+    console.print(Text.assemble((f"{state.position + 1}/{len(questions()) + 1}  ", "dim"), (entry.ask, "bold")))
     pairs = [("yes", f"{entry.yes.means} ({entry.yes.example})"), ("no", f"{entry.no.means} ({entry.no.example})")]
     console.print(Padding(key_values(pairs), (0, 0, 0, 2)))
+    console.print(_standing(state))
+
+
+def _show_domain(state: Interview, console: Console) -> None:
+    entry = domain_question()
+    if state.explain:
+        console.print(Padding(Text(entry.why), (0, 0, 0, 2)))
+        pairs = [("kinds of task", ", ".join(kinds())), ("subjects", ", ".join(subjects()))]
+        console.print(Padding(key_values(pairs), (0, 0, 0, 2)))
+    console.print()
+    place = f"{len(questions()) + 1}/{len(questions()) + 1}  "
+    console.print(Text.assemble((place, "dim"), (entry.ask, "bold"), (f" ({entry.example})", "dim")))
     console.print(_standing(state))
 
 
@@ -72,7 +90,7 @@ def _standing(state: Interview) -> Text:
     text = Text("  your signals: " + state.signals.tally.text, style="dim")
     if not state.given.is_empty:
         text.append("; so far: ").append(state.leaning, style=VERDICT_STYLE[state.leaning])
-    if telling and (state.phase == "review" or telling.question != state.question.id):
+    if telling and (state.phase != "question" or telling.question != state.question.id):
         text.append(f"; most telling: {telling.question}", style="dim")
     elif telling:
         text.append("; most telling: this one", style="dim")
@@ -107,6 +125,8 @@ def _show_review(state: Interview, console: Console) -> None:
         if stand_in is not None and number is not None:
             said += f" ({number_text(number, stand_in.value)})"
         rows.append([str(index), entry.ask, Text(said, style="dim" if answers[entry.id] == "unknown" else "bold")])
+    domains = Text(", ".join(state.given.domains) or _MARK["unknown"], style="bold" if state.given.domains else "dim")
+    rows.append([str(len(rows) + 1), domain_question().ask, domains])
     console.print(Padding(table([("", "right!"), ("", "left"), ("", "left")], rows, header=False), (0, 0, 0, 2)))
     deciding = {stand_in.number for stand_in in stand_ins.values()}
     others = [
@@ -117,4 +137,4 @@ def _show_review(state: Interview, console: Console) -> None:
     if others:
         console.print(Padding(key_values(others), (0, 0, 0, 2)))
     console.print(_standing(state))
-    console.print(Text("  a number: context_tokens=8000, output_tokens=300, memory_gb=24, ...", style="dim"))
+    console.print(Text("  also domain=classification, context_tokens=8000, memory_gb=24, ...", style="dim"))

@@ -74,7 +74,7 @@ def _facts(report: Recommendation) -> list[tuple[str, str]]:
     if report.next_question:
         flag = "--" + report.next_question.question.replace("_", "-")
         facts.append(("ask next", f"{report.next_question.ask} ({flag} yes|no)"))
-    facts.append(("domain", report.domain or "not said: --domain NAME brings closer evidence and sizes"))
+    facts.append(("domain", report.domain_text))
     return facts
 
 

@@ -17,15 +17,17 @@ def _talk(*lines, given=None):
 
 
 def test_nine_answers_end_in_the_review():
-    """Nine yes or no answers, one a question, lead to the review with all nine."""
+    """Nine yes or no answers, one a question, lead to the domain and, skipped, to the review with all nine."""
     state = _talk(*["y", "n", "Y", "no", "yes", "N", "y", "n", "y"])
+    assert state.phase == "domain"
+    state = step(state, "")
     assert state.phase == "review"
     assert list(state.given.answers.values()) == ["yes", "no", "yes", "no", "yes", "no", "yes", "no", "yes"]
 
 
 def test_enter_alone_is_do_not_know_nine_times():
-    """Nine times Enter is a review with nothing known, and Enter there goes on to the advice."""
-    state = _talk(*[""] * 9)
+    """Ten times Enter is a review with nothing known, and Enter there goes on to the advice."""
+    state = _talk(*[""] * 10)
     assert (state.phase, state.given.is_empty) == ("review", True)
     assert step(state, "").phase == "done"
 
@@ -94,7 +96,34 @@ def test_the_review_changes_answers_and_numbers():
     assert (state.phase, state.given.numbers) == ("review", {"context_tokens": 32_000})
     assert step(state, "output_tokens=x").message.startswith("output_tokens:")
     assert step(step(state, "3"), "b").phase == "review"
-    assert step(state, "b").phase == "question"
+    assert step(state, "b").phase == "domain"
+    assert step(step(state, "b"), "b").question.id == "multi_step"
+
+
+def test_the_domain_is_asked_last_and_may_be_skipped():
+    """A kind of task, a subject or both are taken with commas and under other words; `?` stays, `u` takes them back."""
+    last = _talk(*[""] * 9)
+    assert (step(last, "?").explain, step(last, "?").phase) == (True, "domain")
+    assert step(last, "Classification, customer support").given.domains == ("classification", "support")
+    assert step(last, "summarization").given.domains == ("summarisation",)
+    assert (step(last, "").phase, step(last, "").given.domains) == ("review", ())
+    wrong = step(last, "classificaton")
+    assert (wrong.phase, "did you mean `classification`?" in wrong.message) == ("domain", True)
+    assert step(step(step(last, "ner"), "10"), "u").given.domains == ()
+
+
+def test_the_review_takes_a_domain():
+    """`domain=...` in the review is taken; 10 asks for it and comes back."""
+    state = step(_talk("y", "d"), "domain = classification")
+    assert (state.phase, state.given.domains) == ("review", ("classification",))
+    assert step(state, "domain=nonsense").message.startswith("`nonsense` is no kind")
+    assert step(state, "10").phase == "domain"
+    assert step(step(state, "10"), "sql").given.domains == ("sql",)
+
+
+def test_a_domain_that_was_given_is_not_asked():
+    """With --domain the nine questions lead straight to the review."""
+    assert _talk(*[""] * 9, given=Given(domains=("ner",))).phase == "review"
 
 
 def test_the_end_of_input():
@@ -112,10 +141,10 @@ def test_answers_given_before_are_not_asked_again():
     assert start(answered).phase == "review"
 
 
-@pytest.mark.parametrize("nonsense", ["x", "yes please", "10", "=", "context_tokens=", "\x1b[A", "0", "é", "-1", "y n"])
+@pytest.mark.parametrize("nonsense", ["x", "yes please", "11", "=", "context_tokens=", "\x1b[A", "0", "é", "-1", "y n"])
 def test_nonsense_stays_and_says_what_is_understood(nonsense):
     """What is not understood at the first question or in the review changes nothing and says what can be typed."""
-    for state in (_talk(), _talk("d")):
+    for state in (_talk(), _talk("d"), _talk(*[""] * 9)):
         after = step(state, nonsense)
         assert (after.phase, after.position, after.given) == (state.phase, state.position, state.given)
         assert after.message
@@ -126,7 +155,7 @@ def test_done_can_be_reached_after_any_three_lines():
     lines = ("y", "n", "", "?", "b", "m", "d", "u", "4000", "x", "3")
     for talk in itertools.product(lines, repeat=3):
         state = _talk(*talk)
-        if state.phase in ("question", "review"):
+        if state.phase in ("question", "domain", "review"):
             state = step(state, "d")
             state = step(state, "") if state.phase == "review" else state
         assert state.phase == "done", talk

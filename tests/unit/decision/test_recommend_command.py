@@ -193,6 +193,28 @@ def test_no_http_client_and_no_validator_is_imported():
     assert done.stderr.splitlines()[-1] == "[]"
 
 
+def test_a_subject_does_not_lose_the_kind_of_task(sizer, tmp_path):
+    """A kind of task and a subject together start with the encoder, however they are written."""
+    path = tmp_path / "a.yaml"
+    path.write_text("well_defined: yes\ndomain: [classification, support]\n")
+    yes = ("recommend", "--well-defined", "yes")
+    outputs = {
+        sizer(*yes, "--domain", "classification", "--domain", "support").out,
+        sizer(*yes, "--domain", "classification,support").out,
+        sizer("recommend", "--answers", path).out,
+    }
+    assert [text.partition("\n")[0] for text in outputs] == ["go small: start with an encoder with a head, 0.1-0.4 B"]
+    assert "(--domain classification,support)" in sizer(*yes, "--domain", "support").out
+
+
+def test_evidence_lists_the_domains(sizer):
+    """`sizer evidence --domains` prints what --domain may name, and nothing else."""
+    told = sizer("evidence", "--domains").out
+    assert told.startswith("kinds of task  agentic, classification, code,")
+    assert "subjects       finance, games, hr," in told
+    assert "against" not in told
+
+
 def test_evidence_by_domain_and_field(sizer):
     """A domain or a field picks its rows; a field of finance has its four claims of the note."""
     report = sizer("evidence", "--domain", "finance", "--json").json["report"]
@@ -259,10 +281,29 @@ class Terminal:
 
 
 def test_the_interview_at_a_terminal(tmp_path):
-    """Nine questions at a pseudo-terminal, with a why, a step back, nonsense and an edit, end in the advice."""
+    """Nine questions and the domain at a pseudo-terminal, with a why, a step back and edits, end in the advice."""
     path = tmp_path / "said.json"
     terminal = Terminal("recommend", "--save", str(path))
-    for line in ("y", "?", "y", "12k", "b", "4000", "nonsense", "n", "n", "", "n", "n", "n", "9", "y", ""):
+    for line in (
+        "y",
+        "?",
+        "y",
+        "12k",
+        "b",
+        "4000",
+        "nonsense",
+        "n",
+        "n",
+        "",
+        "n",
+        "n",
+        "n",
+        "ner",
+        "9",
+        "y",
+        "domain=sql",
+        "",
+    ):
         terminal.say(line)
     advice, code = terminal.end()
     assert code == 0
@@ -275,6 +316,7 @@ def test_the_interview_at_a_terminal(tmp_path):
     plain = re.sub(r"\x1b\[[0-9;]*m|\r", "", terminal.seen)
     assert all(len(line) <= 80 for line in plain.split("\n") if not line.startswith("answers saved to"))
     assert "multi_step: yes" in path.read_text()
+    assert "domain: sql" in path.read_text()
 
 
 def test_leaving_the_interview():
