@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Literal, Protocol
 
 from sizer.decision.advice import Size
@@ -85,6 +86,8 @@ class Candidate:
     family: str
     task: str
     """`chat`, or `encoder` where an encoder is what to start with."""
+    size: str
+    """The kind of small model it is of (an id of `sizes`); `""` where none, and for the large leg."""
     total_parameters: int | None
     active_parameters: int | None
     basis: str
@@ -146,7 +149,9 @@ def pool_leg(subject: Subject, sizes: Sequence[Size], *, on_device: bool, bits: 
 
 
 def judge(subject: Subject, leg: Leg, limits: Limits) -> Candidate:
-    """One model against the constraints of one leg."""
+    """One model against the constraints of one leg; an encoder at 16 bits at least."""
+    if subject.task == "encoder":
+        limits = replace(limits, bits=max(limits.bits, assumptions().encoder_bits))
     total, active = subject.total_parameters, subject.active_parameters
     on_device = limits.on_device and leg == "small"
     footprint = _footprint(subject, limits, on_device=on_device)
@@ -164,6 +169,7 @@ def judge(subject: Subject, leg: Leg, limits: Limits) -> Candidate:
         leg=leg,
         family=subject.family,
         task=subject.task,
+        size="",
         total_parameters=total,
         active_parameters=active,
         basis=subject.basis,
@@ -315,12 +321,24 @@ def _mismatch(subject: Subject, leg: Leg, bits: int) -> list[str]:
 
 def best_first(candidates: Iterable[Candidate], sizes: Sequence[Size]) -> tuple[Candidate, ...]:
     """Candidates in the order to look at, whatever the order they came in: the size to start with, then newest."""
+    ids = [size.id for size in sizes]
 
-    def rank(candidate: Candidate) -> tuple[bool, int, bool, int, str]:
-        total = candidate.total_parameters or 0
-        rungs = [n for n, size in enumerate(sizes) if size.total_parameters_from <= total < size.total_parameters_to]
+    def rank(candidate: Candidate) -> tuple[bool, int, int, str]:
         age = -(candidate.released.toordinal() if candidate.released else 0)
-        rung = rungs[0] if candidate.leg == "small" and rungs else len(sizes)
-        return (candidate.leg == "large", rung, candidate.task != "encoder", age, candidate.model)
+        rung = ids.index(candidate.size) if candidate.size else len(ids)
+        return (candidate.leg == "large", rung, age, candidate.model)
 
-    return tuple(sorted(candidates, key=rank))
+    sized = (replace(candidate, size=_size_of(candidate, sizes)) for candidate in candidates)
+    return tuple(sorted(sized, key=rank))
+
+
+def _size_of(candidate: Candidate, sizes: Sequence[Size]) -> str:
+    """The id of the size that a small model is of; what generates is no encoder, however small."""
+    if candidate.leg == "large":
+        return ""
+    if candidate.task == "encoder":
+        return next((size.id for size in sizes if size.id == "encoder"), "")
+    total = candidate.total_parameters or 0
+    generating = (size for size in sizes if size.id != "encoder")
+    fitting = (s.id for s in generating if s.total_parameters_from <= total < s.total_parameters_to)
+    return next(fitting, "")

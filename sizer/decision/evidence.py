@@ -25,11 +25,15 @@ __all__ = [
     "check_domains",
     "cite",
     "kinds",
+    "part",
     "report",
     "row",
     "rows",
     "subjects",
 ]
+
+_FOR = {"small": ("small", "tie", "near"), "big": ("large", "untuned")}
+"""The winners that speak for a side."""
 
 Winner = Literal["small", "large", "tie", "near", "untuned", "unclear"]
 
@@ -177,9 +181,15 @@ def cite(name: str, *, domains: Sequence[str], general: Iterable[str] = ()) -> t
     if not domains:
         return tuple(general)
     fitting = [row for row in rows() if name in row.bears_on and row.winner != "unclear" and _matches(row, domains)]
-    for_small = [row for row in fitting if row.winner in ("small", "tie", "near")]
-    for_large = [row for row in fitting if row.winner in ("large", "untuned")]
-    return tuple(_median(_closest(side, domains)).id for side in (for_small, for_large) if side)
+    sides = [[row for row in fitting if row.winner in winners] for winners in _FOR.values()]
+    return tuple(_median(_closest(side, domains)).id for side in sides if side)
+
+
+def part(cited: Iterable[str], side: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Ids of rows whose outcome speaks for a side, `small` or `big`, and of those where it speaks against it."""
+    names = tuple(cited)
+    supporting = tuple(name for name in names if row(name).winner in _FOR[side])
+    return supporting, tuple(name for name in names if name not in supporting)
 
 
 def _matches(row: EvidenceRow, domains: Sequence[str]) -> int:

@@ -33,6 +33,8 @@ class Assumptions:
     """What candidates are reckoned with; each group has its source."""
 
     bits: int
+    encoder_bits: int
+    """At least, for an encoder."""
     context_tokens: int
     device_memory_gb: float
     device_memory_source: str

@@ -72,6 +72,8 @@ class Question:
     checked: datetime.date
     evidence: tuple[str, ...]
     """Rows of `evidence.yaml` to cite where no domain was named."""
+    shown_by: Literal["quality", "cost", "latency", "place"] = "quality"
+    """What its rows show: who wins speaks for or against a reason only where it is about quality."""
 
     @property
     def flag(self) -> str:

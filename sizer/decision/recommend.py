@@ -13,7 +13,7 @@ from typing import Literal
 from sizer.decision.advice import Size, Split, Step, contradictions, find_sizes, find_split, find_steps
 from sizer.decision.candidates import Candidate, Subject, best_first, judge, pool_leg
 from sizer.decision.constraints import Constraint, Leg, Limits, legs_of, limits_of
-from sizer.decision.evidence import EvidenceRow, cite, kinds, row
+from sizer.decision.evidence import EvidenceRow, cite, kinds, part, row
 from sizer.decision.feasibility import Conflict, find_conflict
 from sizer.decision.footprint import assumptions, largest_parameters
 from sizer.decision.questions import Answer, numbers, question, questions
@@ -40,7 +40,9 @@ class Reason:
     """The answers and numbers it rests on; none where nothing was said."""
     source: str
     evidence: tuple[str, ...]
-    """Ids of the rows shown under `evidence`."""
+    """Ids of the rows that support it, shown under `evidence`."""
+    against: tuple[str, ...] = ()
+    """Ids of the rows that speak against it, shown there too."""
 
 
 @frozen
@@ -75,6 +77,8 @@ class Recommendation:
     sizes: tuple[Size, ...]
     """The kinds of small model, in the order to try them."""
     steps: tuple[Step, ...]
+    hosting_text: str
+    """What the large models below are for, where an API's would do; `""` where none is listed or none would."""
     candidates: tuple[Candidate, ...]
     """Catalog models that no constraint refuses, best first; or all the models that were named."""
     conflicts: tuple[Conflict, ...]
@@ -103,7 +107,7 @@ def recommend(
     constraints = tuple(_with_refusals(entry, judged) for entry in limits.constraints)
     conflicts = _conflicts(pool, limits, rule.verdict, is_named=bool(named))
     reasons = _reasons(signals, given, rule, constraints)
-    ids = [name for reason in reasons for name in reason.evidence]
+    ids = [name for reason in reasons for name in (*reason.evidence, *reason.against)]
     ids += [name for size in sizes[:1] for name in size.evidence] + list(split.evidence if split else ())
     return Recommendation(
         verdict=rule.verdict,
@@ -126,6 +130,7 @@ def recommend(
         split=split,
         sizes=sizes,
         steps=find_steps(rule.verdict, signals, given, sizes, as_of),
+        hosting_text=_hosting_text(rule.verdict, signals),
         candidates=best_first((c for c in judged if named or c.is_admitted), sizes),
         conflicts=conflicts,
         warnings=signals.warnings + contradictions(signals),
@@ -212,6 +217,11 @@ def _answer_reason(name: str, signals: Signals, given: Given) -> Reason:
     answer = signals.answers[name]
     meaning = entry.meaning(answer)
     stand_in = signals.stand_ins.get(name)
+    cited = cite(name, domains=given.domains, general=entry.evidence)
+    if entry.shown_by == "quality":
+        supporting, against = part(cited, entry.side(answer))
+    else:  # what a call costs or how long it takes supports a yes, and says nothing about a no
+        supporting, against = cited if answer == "yes" else (), ()
     said = meaning.says if stand_in is None else f"{_said_number(stand_in)}, so {meaning.says}"
     return Reason(
         id=name,
@@ -220,7 +230,8 @@ def _answer_reason(name: str, signals: Signals, given: Given) -> Reason:
         text=f"you said {said}: {meaning.effect}",
         cites=(name,) if stand_in is None else (name, stand_in.number),
         source=entry.source,
-        evidence=cite(name, domains=given.domains, general=entry.evidence),
+        evidence=supporting,
+        against=against,
     )
 
 
@@ -259,6 +270,14 @@ def _domain_text(domains: Sequence[str]) -> str:
     if set(domains).isdisjoint(kinds()):
         return f"{told}; a kind of task with it (--domain classification,{told}) brings closer sizes"
     return told
+
+
+def _hosting_text(verdict: Verdict, signals: Signals) -> str:
+    """The large model may be an API's wherever the data may leave; then open weights are the second choice."""
+    if verdict == "small" or signals.answers["on_prem"] == "yes":
+        return ""
+    told = "the advice is an API's large model" if verdict == "big" else "an API's model can be the large leg"
+    return f"{told} (its price: `sizer route --large NAME`); these are open models of that size, if you must host"
 
 
 def _tally_text(tally: Tally, rule: Rule) -> str:

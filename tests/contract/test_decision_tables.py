@@ -1,9 +1,14 @@
 """The tables behind the decision: questions, rules, advice, evidence."""
 
+import datetime
+import re
+
 import pytest
 
 from sizer.decision import advice, evidence
-from sizer.decision.questions import numbers, questions
+from sizer.decision.questions import numbers, question, questions
+from sizer.decision.recommend import recommend
+from sizer.decision.signals import Given
 from sizer.decision.verdict import question_ids, rule_table
 from sizer.tables import data_path
 
@@ -108,6 +113,29 @@ def test_other_words_lead_to_a_domain():
     for word, domain in evidence._table().aliases.items():
         assert word not in (*evidence.kinds(), *evidence.subjects())
         assert evidence.check_domains(word) == (domain,)
+
+
+@pytest.mark.parametrize("entry", [entry for entry in questions() if entry.shown_by in ("cost", "latency")])
+def test_rows_about_cost_and_latency_have_the_figure(entry):
+    """A row that is cited for what a call costs or how long it takes says so, with a number."""
+    figure = {"cost": r"\$\d|\d times (the cost|cheaper)|% cheaper", "latency": r"\d ms"}[entry.shown_by]
+    bearing = [row for row in ROWS if entry.id in row.bears_on]
+    assert bearing
+    assert [row.id for row in bearing if not re.search(figure, row.caveat)] == []
+
+
+def test_a_reason_parts_its_rows_by_who_wins():
+    """Over every domain, the rows of a reason about quality are won by its side, those against it by the other."""
+    winners = {"small": {"small", "tie", "near"}, "big": {"large", "untuned"}}
+    for domain in ("", *evidence.kinds(), *evidence.subjects()):
+        for answer in ("yes", "no"):
+            given = Given(answers=dict.fromkeys(question_ids(), answer), domains=(domain,) if domain else ())
+            for reason in recommend(given, (), as_of=datetime.date(2026, 11, 24)).reasons:
+                if reason.kind == "answer" and question(reason.id).shown_by == "quality":
+                    assert {evidence.row(name).winner for name in reason.evidence} <= winners[reason.speaks_for]
+                    assert not {evidence.row(name).winner for name in reason.against} & winners[reason.speaks_for]
+                elif reason.kind == "answer" and answer == "no":
+                    assert reason.evidence == ()
 
 
 def test_rows_that_match_more_are_cited_first():

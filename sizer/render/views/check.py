@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -12,6 +14,7 @@ from sizer.units import plural
 
 __all__ = ["github_annotations", "show"]
 
+_TABLE_WIDTH = 60
 _MARK = {"pass": ("pass", "green"), "fail": ("FAIL", "bold red"), "not_applicable": ("n/a", "dim")}
 
 
@@ -19,10 +22,22 @@ def show(report: CheckReport, console: Console) -> None:
     """Print every rule by model, then the count."""
     for model in dict.fromkeys(check.model for check in report.checks):
         console.print(Text(safe(model) or "answers", style="bold"))
+        if console.width < _TABLE_WIDTH:
+            _show_stacked([check for check in report.checks if check.model == model], console)
+            continue
         rows = [_row(check) for check in report.checks if check.model == model]
         columns = [("", "left!"), ("", "left!"), ("", "left"), ("", "left!")]
         console.print(Padding(table(columns, rows, header=False), (0, 0, 0, 2)))
     console.print(Text(_summary(report), style="bold green" if report.ok else "bold red"))
+
+
+def _show_stacked(checks: Sequence[Check], console: Console) -> None:
+    """A sentence for each rule: there is no room for a column each."""
+    for check in checks:
+        mark, style = _MARK[check.status]
+        told = f" {check.rule}: {safe(check.text)}"
+        basis = Text(f" ({check.basis})" if check.basis else "", style="dim")
+        console.print(Padding(Text.assemble((mark, style), told, basis), (0, 0, 0, 2)))
 
 
 def github_annotations(report: CheckReport) -> str:

@@ -15,7 +15,7 @@ from sizer.decision.evidence import EvidenceRow
 from sizer.decision.feasibility import Conflict
 from sizer.decision.recommend import Reason, Recommendation
 from sizer.render.terminal import heading, key_values, safe, table
-from sizer.units import format_count, format_tokens
+from sizer.units import format_count, format_tokens, plural
 
 __all__ = ["show"]
 
@@ -26,6 +26,7 @@ _TESTED = "*"
 """Behind a window that a test found, which is less than claimed as a rule."""
 _SHOWN_CANDIDATES = 5
 _SHOWN_FLIPS = 4
+_TABLE_WIDTH = 60  # below it names and numbers would be cut
 
 
 def show(report: Recommendation, console: Console) -> None:
@@ -92,8 +93,9 @@ def _reason_lines(report: Recommendation) -> list[tuple[str, str]]:
 
 
 def _reason_text(reason: Reason, numbered: dict[str, str]) -> str:
-    marks = " ".join(numbered[name] for name in reason.evidence if name in numbered)
-    return f"{reason.text} {marks}".rstrip()
+    marks = " ".join(numbered[name] for name in reason.evidence)
+    against = " ".join(numbered[name] for name in reason.against)
+    return f"{reason.text} {marks}".rstrip() + (f"; against: {against}" if against else "")
 
 
 def _split_lines(report: Recommendation) -> list[tuple[str, str]]:
@@ -133,15 +135,24 @@ def _show_candidates(report: Recommendation, console: Console) -> None:
         if not found:
             continue
         is_whole = len(found) <= _SHOWN_CANDIDATES or any(candidate.refusals for candidate in found)
-        shown = found if is_whole else _one_per_family(found)[:_SHOWN_CANDIDATES]
+        shown = found if is_whole else _one_per_family(_to_start_with(found))[:_SHOWN_CANDIDATES]
         console.print()
         console.print(heading(_candidates_title(report, leg)))
-        console.print(Padding(_candidate_table(shown, leg), (0, 0, 0, 2)))
+        if leg == "large" and report.hosting_text:
+            console.print(Padding(Text(report.hosting_text), (0, 0, 0, 2)))
+        if console.width >= _TABLE_WIDTH:
+            console.print(Padding(_candidate_table(shown, leg), (0, 0, 0, 2)))
+        else:  # no room for a column each
+            for candidate in shown:
+                console.print(Padding(Text(f"{safe(candidate.model)}: {_in_words(candidate)}"), (0, 0, 0, 2)))
         if is_whole:
             _show_notes(shown, console)
         else:
             more = len(found) - len(shown)
-            console.print(Text(f"  one per family, newest first; {more} more in --json", style="dim"))
+            of_size = " of the size to start with" if shown[0].size else ""
+            dated = "" if all(candidate.released for candidate in shown) else ", undated last"
+            told = f"one per family{of_size}, newest first{dated}; {more} more in --json"
+            console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
         told = f"memory estimated at {found[0].bits} bits by total parameters"
         told += f" ({_NO_CACHE} without the cache: not known)" if any(map(_lacks_cache, shown)) else ""
         is_tested = any(candidate.effective_context_tokens for candidate in shown)
@@ -163,6 +174,11 @@ def _candidates_title(report: Recommendation, leg: Leg) -> str:
     if any(candidate.refusals for candidate in report.candidates):
         return "The models you named" if report.verdict != "route" else f"The models you named, {leg} leg"
     return "Models that fit" if report.verdict != "route" else f"Models that fit the {leg} leg"
+
+
+def _to_start_with(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those of the first one's size: what the advice is to start with."""
+    return [candidate for candidate in candidates if candidate.size == candidates[0].size]
 
 
 def _one_per_family(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -188,6 +204,15 @@ def _candidate_table(candidates: Sequence[Candidate], leg: Leg) -> Table:
         row += [candidate.fit] if has_fit else []
         rows.append(row)
     return table(columns, rows)
+
+
+def _in_words(candidate: Candidate) -> str:
+    """A row of the table as a sentence."""
+    told = f"{_count(candidate.total_parameters)} total, {_count(candidate.active_parameters)} active"
+    told += f", {_memory(candidate)}, window {_window(candidate)}"
+    told += f", {_speed(candidate)} tok/s" if candidate.decode_tokens_per_second else ""
+    told += f", {plural(candidate.gpus, 'GPU')}" if candidate.leg == "large" and candidate.gpus else ""
+    return told + (f", {candidate.fit}" if candidate.fit != "fits" else "")
 
 
 def _speed(candidate: Candidate) -> str:

@@ -168,7 +168,7 @@ def test_without_its_cache_no_model_is_named_as_fitting(given):
     """1.2 B in 8 GB leave room, but how much the cache takes is not known; an encoder keeps none."""
     model = Model(id="a/1B", total_parameters=1_235_814_400, active_parameters=1_235_814_400)
     unknown = replace(model, id="a/unknown", kv_cache_bytes_per_token=None)
-    encoder = replace(unknown, id="a/encoder", task="encoder")
+    encoder = replace(unknown, id="a/encoder", task="encoder", total_parameters=110_106_428)
     assert _judge(unknown, given)[1].fit == "unknown"
     assert _judge(encoder, given)[1].is_admitted
     named = [candidate.model for candidate in recommend(given, [model, unknown], as_of=AS_OF).candidates]

@@ -136,6 +136,19 @@ def test_a_wrong_policy_is_a_usage_error(sizer, tmp_path, text, said):
     assert said in outcome.err
 
 
+def test_a_narrow_terminal_gets_sentences(sizer, tmp_path, monkeypatch):
+    """At 40 columns each rule is a sentence that wraps between words."""
+    path, _ = _policy(tmp_path, "models: [Qwen/Qwen3-30B-A3B]\nlimits: {total_parameters: 3B}\n")
+    monkeypatch.setenv("COLUMNS", "40")
+    outcome = sizer("check", path, "--offline")
+    assert [line.rstrip() for line in outcome.out.splitlines()] == [
+        "Qwen/Qwen3-30B-A3B",
+        "  FAIL total_parameters: 30.53 B exceeds",
+        "  3.00 B (counted)",
+        "1 rule failed, 0 passed",
+    ]
+
+
 def test_limits_without_a_model_are_a_usage_error(sizer, tmp_path):
     """Limits need a model, on the command line or in the policy."""
     path, _ = _policy(tmp_path, "limits: {total_parameters: 4B}\n")

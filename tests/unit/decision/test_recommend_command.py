@@ -207,6 +207,49 @@ def test_a_subject_does_not_lose_the_kind_of_task(sizer, tmp_path):
     assert "(--domain classification,support)" in sizer(*yes, "--domain", "support").out
 
 
+def test_a_row_that_speaks_against_a_reason_is_marked(sizer):
+    """Labels win on customer support and lose on WNLI: the second is cited as against the reason."""
+    report = sizer("recommend", *NARROW, "--labeled-data", "yes", "--json").json["report"]
+    [labels] = [reason for reason in report["reasons"] if reason["id"] == "labeled_data"]
+    assert (labels["evidence"], labels["against"]) == (["lora-land-customer-support"], ["lora-land-glue-wnli"])
+    assert "; against: [" in sizer("recommend", *NARROW, "--labeled-data", "yes").out
+
+
+def test_an_api_is_named_where_the_advice_is_to_prompt_one(sizer):
+    """Advice to prompt a large model says what open weights are for; data that must stay inside leave no API."""
+    flags = ("recommend", "--diverse", "yes", "--queries-per-day", "500")
+    told = " ".join(sizer(*flags).out.split())
+    assert "the advice is an API's large model (its price: `sizer route --large NAME`); these are open models" in told
+    inside = sizer(*flags, "--on-prem", "yes", "--json").json["report"]
+    assert inside["hosting_text"] == ""
+    assert "large" in {candidate["leg"] for candidate in inside["candidates"]}
+
+
+def test_the_rows_are_of_the_size_to_start_with(sizer):
+    """Where an encoder is what to start with, the table has encoders, at 16 bits, and no model that generates."""
+    report = sizer("recommend", *NARROW, "--domain", "classification", "--json").json["report"]
+    encoders = [candidate for candidate in report["candidates"] if candidate["size"] == "encoder"]
+    assert {(candidate["task"], candidate["bits"]) for candidate in encoders} == {("encoder", 16)}
+    assert report["candidates"][: len(encoders)] == encoders
+    [modern] = [candidate for candidate in encoders if candidate["model"] == "answerdotai/ModernBERT-base"]
+    assert modern["weights_bytes"] == 2 * 149_000_000
+    told = sizer("recommend", *NARROW, "--domain", "classification").out
+    table = told.partition("Models that fit\n")[2].partition("one per family of the size to start with")[0]
+    names = [line.split()[0] for line in table.splitlines()[1:] if line.strip()]
+    assert names[0] == "answerdotai/ModernBERT-base"
+    assert set(names) <= {candidate["model"] for candidate in encoders}
+
+
+@pytest.mark.parametrize("width", ["40", "59"])
+def test_narrow_terminals_get_sentences(sizer, monkeypatch, width):
+    """Below 60 columns a model is a sentence with its figures, in place of columns two characters wide."""
+    monkeypatch.setenv("COLUMNS", width)
+    told = sizer("recommend", "--diverse", "yes", "--queries-per-day", "50000").out
+    models = told.partition("Models that fit the large leg\n")[2].partition("one per family")[0]
+    assert re.search(r"\S+/\S+: [\d.]+ [BT]\s+total,\s+[\d.]+\s+B\s+active,\s+", models)
+    assert max(map(len, told.splitlines())) <= int(width)
+
+
 def test_evidence_lists_the_domains(sizer):
     """`sizer evidence --domains` prints what --domain may name, and nothing else."""
     told = sizer("evidence", "--domains").out
