@@ -25,6 +25,7 @@ __all__ = [
     "format_teraflops",
     "format_tokens",
     "format_usd",
+    "parse_amount",
     "parse_bytes",
     "parse_count",
     "parse_number",
@@ -163,15 +164,7 @@ def parse_count(
     `40.000` is forty to some and forty thousand to others: it is refused. So is what is not whole: `1.5`, while
     `1.5k` is 1,500.
     """
-    if _THOUSANDS_BY_POINT.fullmatch(text.strip()):
-        whole = text.strip().replace(".", "")
-        raise UsageError(
-            f"{name}: `{text}` can be read in two ways",
-            code="usage.number",
-            because="a point is the decimal sign here, and a count is whole",
-            hint=f"write {name} as {whole} if that is what is meant",
-        )
-    value = _parse(text, _COUNT_UNITS, name=name, forms=forms, minimum=minimum, maximum=maximum)
+    value = parse_amount(text, name=name, minimum=minimum, maximum=maximum, forms=forms)
     if value != int(value):
         raise UsageError(
             f"{name}: `{text}` is not a whole number",
@@ -180,6 +173,21 @@ def parse_count(
             hint=f"write {name} as {int(value)} or {math.ceil(value)}",
         )
     return int(value)
+
+
+def parse_amount(
+    text: str, *, name: str, minimum: float = 0, maximum: float = 1e18, forms: str = "1M, 300k or 1.5"
+) -> Decimal:
+    """As `parse_count`, of something that need not be whole: requests a second. Raises UsageError."""
+    if _THOUSANDS_BY_POINT.fullmatch(text.strip()):
+        whole = text.strip().replace(".", "")
+        raise UsageError(
+            f"{name}: `{text}` can be read in two ways",
+            code="usage.number",
+            because="a point is the decimal sign here, and a count is whole",
+            hint=f"write {name} as {whole} if that is what is meant",
+        )
+    return _parse(text, _COUNT_UNITS, name=name, forms=forms, minimum=minimum, maximum=maximum)
 
 
 def parse_bytes(text: str, *, name: str, minimum: int = 0, maximum: int = 10**18) -> int:

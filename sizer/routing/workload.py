@@ -71,7 +71,7 @@ def parse_requests(text: str, *, name: str = "--requests") -> float:
             because=f"the period is one of {', '.join(_PER_MONTH)}",
             hint=f"write {name} as 1M/day, 20/s or 300k/month",
         )
-    return units.parse_count(count, name=name, minimum=1, maximum=10**15) * factor
+    return float(units.parse_amount(count, name=name, minimum=1e-6, maximum=10**15)) * factor
 
 
 def parse_tokens(text: str, *, name: str = "--tokens") -> tuple[float, float]:

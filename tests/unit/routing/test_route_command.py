@@ -360,3 +360,9 @@ def test_closed_form_imports_little() -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"numpy", "duckdb", "httpx", "httpx2", "huggingface_hub", "genai_prices", "pydantic", "requests", "urllib3"}
     assert heavy.isdisjoint(run.stderr.split())
+
+
+@pytest.mark.parametrize(("text", "a_month"), [("1.5/s", 3_942_000), ("0.5/s", 1_314_000), ("300k", 300_000)])
+def test_requests_are_a_rate(text: str, a_month: float) -> None:
+    """Requests a second need not be whole: 1.5 a second are 1.5 x 3,600 x 730 a month."""
+    assert parse_requests(text) == a_month
