@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from sizer.routing.workload import parse_requests
+
 
 def report(sizer: Any, *arguments: str) -> Any:
     outcome = sizer("route", *arguments, "--json")
