@@ -277,7 +277,8 @@ def _hosting_text(verdict: Verdict, signals: Signals) -> str:
     if verdict == "small" or signals.answers["on_prem"] == "yes":
         return ""
     told = "the advice is an API's large model" if verdict == "big" else "an API's model can be the large leg"
-    return f"{told} (its price: `sizer route --large NAME`); these are open models of that size, if you must host"
+    priced = "its price: `sizer route --small NAME --large NAME`"
+    return f"{told} ({priced}); these are open models of that size, if you must host"
 
 
 def _tally_text(tally: Tally, rule: Rule) -> str:

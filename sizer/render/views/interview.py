@@ -80,7 +80,7 @@ def _show_domain(state: Interview, console: Console) -> None:
         console.print(Padding(key_values(pairs), (0, 0, 0, 2)))
     console.print()
     place = f"{len(questions()) + 1}/{len(questions()) + 1}  "
-    console.print(Text.assemble((place, "dim"), (entry.ask, "bold"), (f" ({entry.example})", "dim")))
+    console.print(Text.assemble((place, "dim"), (entry.ask, "bold"), (f" (such as {entry.example})", "dim")))
     console.print(_standing(state))
 
 

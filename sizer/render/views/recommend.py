@@ -153,7 +153,8 @@ def _show_candidates(report: Recommendation, console: Console) -> None:
             dated = "" if all(candidate.released for candidate in shown) else ", undated last"
             told = f"one per family{of_size}, newest first{dated}; {more} more in --json"
             console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
-        told = f"memory estimated at {found[0].bits} bits by total parameters"
+        bits = " or ".join(str(width) for width in sorted({candidate.bits for candidate in shown}))
+        told = f"memory estimated at {bits} bits by total parameters"
         told += f" ({_NO_CACHE} without the cache: not known)" if any(map(_lacks_cache, shown)) else ""
         is_tested = any(candidate.effective_context_tokens for candidate in shown)
         told += f"; window as claimed ({_TESTED} tested)" if is_tested else "; window as claimed"

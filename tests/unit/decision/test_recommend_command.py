@@ -219,7 +219,10 @@ def test_an_api_is_named_where_the_advice_is_to_prompt_one(sizer):
     """Advice to prompt a large model says what open weights are for; data that must stay inside leave no API."""
     flags = ("recommend", "--diverse", "yes", "--queries-per-day", "500")
     told = " ".join(sizer(*flags).out.split())
-    assert "the advice is an API's large model (its price: `sizer route --large NAME`); these are open models" in told
+    assert (
+        "the advice is an API's large model (its price: `sizer route --small NAME --large NAME`); these are open models"
+        in told
+    )
     inside = sizer(*flags, "--on-prem", "yes", "--json").json["report"]
     assert inside["hosting_text"] == ""
     assert "large" in {candidate["leg"] for candidate in inside["candidates"]}
@@ -238,6 +241,12 @@ def test_the_rows_are_of_the_size_to_start_with(sizer):
     names = [line.split()[0] for line in table.splitlines()[1:] if line.strip()]
     assert names[0] == "answerdotai/ModernBERT-base"
     assert set(names) <= {candidate["model"] for candidate in encoders}
+
+
+def test_the_widths_that_rows_are_reckoned_with_are_said(sizer):
+    """An encoder beside a model that generates is reckoned at 16 bits, the other at 4, and the line below says both."""
+    told = sizer("recommend", *NARROW, "--model", "answerdotai/ModernBERT-base", "--model", "Qwen/Qwen3-30B-A3B").out
+    assert "memory estimated at 4 or 16 bits by total parameters" in told
 
 
 @pytest.mark.parametrize("width", ["40", "59"])
