@@ -67,6 +67,8 @@ class Device:
     aliases: tuple[str, ...] = ()
     sold_gib: tuple[int, ...] = ()
     """Amounts of memory that it is sold with, in units of 2**30, `memory_bytes` among them; empty where not known."""
+    sold_source: str | None = None
+    """Where these amounts were read."""
     usable_bytes: int | None = None
     """What a program can have, where somebody measured it."""
     usable_source: str | None = None
@@ -139,6 +141,8 @@ def device_problems(devices: Sequence[Device]) -> list[str]:
             found.append(f"`{device.key}`: memory and bandwidth must be positive")
         if (device.usable_bytes is None) != (device.usable_source is None):
             found.append(f"`{device.key}`: usable_bytes and usable_source go together")
+        if bool(device.sold_gib) != (device.sold_source is not None):
+            found.append(f"`{device.key}`: sold_gib and sold_source go together")
         if device.sold_gib and (list(device.sold_gib) != sorted({*device.sold_gib, device.memory_bytes // 2**30})):
             found.append(f"`{device.key}`: sold_gib must be sorted and hold its memory")
         if device.usable_bytes is not None and device.usable_bytes > device.memory_bytes * 1.07:

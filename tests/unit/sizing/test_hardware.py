@@ -34,12 +34,14 @@ def test_every_figure_has_a_source_and_a_date():
 
 
 def test_a_broken_row_is_found():
-    """A device listed twice, out of order or with more usable memory than it has is reported."""
+    """A device listed twice, out of order, with more usable memory than there is or unsourced sizes is reported."""
     one, two = load_devices()[:2]
     assert any("used twice" in problem for problem in device_problems([one, one]))
     assert any("sorted by key" in problem for problem in device_problems([two, one]))
     broken = replace(one, usable_bytes=one.memory_bytes * 2, usable_source="x")
     assert any("more is usable" in problem for problem in device_problems([broken]))
+    broken = replace(one, sold_gib=(one.memory_bytes // 2**30,), sold_source=None)
+    assert any("sold_gib and sold_source go together" in problem for problem in device_problems([broken]))
 
 
 @pytest.mark.parametrize(
