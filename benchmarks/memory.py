@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 import tempfile
@@ -36,7 +35,7 @@ from sizer.units import format_bytes, format_integer
 from sizer.values import frozen
 
 TABLE = Path(__file__).with_name("memory.yaml")
-_HF_MEM = """
+HF_MEM = """
 import os, sys, httpx2
 build = httpx2.AsyncClient.build_request
 httpx2.AsyncClient.build_request = lambda self, method, url, **settings: build(
@@ -129,32 +128,19 @@ def _cell(size: int | None) -> str:
 
 def ask_hf_mem(python: str, table: Table) -> dict[str, Other]:
     """What hf-mem says of each model; its weights alone where it has no cache to say."""
-    from tests.hub import Content, Hub, Sparse
+    from tests.hub import Hub, files_of
 
     found = {}
     with Hub() as hub, tempfile.TemporaryDirectory() as home:
         for row in table.models:
-            part = checkpoint_of(row.id).parts[0]
-            files: dict[str, Content | str | dict[str, object]] = {"config.json": part.config or {}}
-            weight_map = {}
-            for header in part.headers:
-                offset, entries = 0, {}
-                for name, dtype, shape, size in header.tensors:
-                    entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
-                    weight_map[name] = header.path
-                    offset += size
-                text = json.dumps(entries, separators=(",", ":")).encode()
-                files[header.path] = Sparse(struct.pack("<Q", len(text)) + text, 8 + len(text) + offset)
-            if len(part.headers) > 1:
-                files["model.safetensors.index.json"] = json.dumps({"metadata": {}, "weight_map": weight_map})
-            hub.add(row.id, files)
+            hub.add(row.id, files_of(checkpoint_of(row.id).parts[0]))
         environment = {**os.environ, "HF_ENDPOINT": hub.address, "HF_HOME": home, "DO_NOT_TRACK": "1"}
         for row in table.models:
             plain = ["--model-id", row.id, "--json-output"]
             cached = [*plain, "--experimental", "--max-model-len", str(row.context_tokens)]
             cached += ["--kv-cache-dtype", "bfloat16"]
-            answer = _json([python, "-c", _HF_MEM, *cached], environment)
-            answer = answer or _json([python, "-c", _HF_MEM, *plain], environment) or {}
+            answer = _json([python, "-c", HF_MEM, *cached], environment)
+            answer = answer or _json([python, "-c", HF_MEM, *plain], environment) or {}
             found[row.id] = Other(weights_bytes=answer.get("memory"), kv_cache_bytes=answer.get("kv_cache"))
     return found
 

@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
@@ -28,37 +27,17 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 MODEL = "deepseek-ai/DeepSeek-V3.2"
-_HF_MEM = """
-import os, sys, httpx2
-build = httpx2.AsyncClient.build_request
-httpx2.AsyncClient.build_request = lambda self, method, url, **settings: build(
-    self, method, str(url).replace("https://huggingface.co", os.environ["HF_ENDPOINT"], 1), **settings)
-from hf_mem.cli import main
-sys.exit(main())
-"""
 
 
 def serve(latency_ms: float) -> None:
     """A Hub with the model of the shipped bundle, until stdin ends; the address is printed."""
     from sizer.sources.bundle import find_shipped, read_bundle
-    from tests.hub import Content, Hub, Sparse
+    from tests.hub import Hub, files_of
 
     path = find_shipped(MODEL)
     assert path is not None
-    checkpoint = read_bundle(path).checkpoint
-    files: dict[str, Content | str | dict[str, object]] = {"config.json": checkpoint.parts[0].config or {}}
-    weight_map = {}
-    for header in checkpoint.parts[0].headers:
-        offset, entries = 0, {}
-        for name, dtype, shape, size in header.tensors:
-            entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
-            weight_map[name] = header.path
-            offset += size
-        text = json.dumps(entries, separators=(",", ":")).encode()
-        files[header.path] = Sparse(struct.pack("<Q", len(text)) + text, 8 + len(text) + offset)
-    files["model.safetensors.index.json"] = json.dumps({"metadata": {}, "weight_map": weight_map}, indent=2)
     with Hub() as hub:
-        hub.add(MODEL, files)
+        hub.add(MODEL, files_of(read_bundle(path).checkpoint.parts[0]))
         hub.latency_seconds = latency_ms / 1000
         print(hub.address, flush=True)
         sys.stdin.read()
@@ -109,7 +88,9 @@ def main() -> None:
             "sizer inspect --offline, shipped bundle": [*inspect, MODEL, "--offline", "--no-cache"],
         }
         if arguments.hf_mem:
-            commands = {"hf-mem": [arguments.hf_mem, "-c", _HF_MEM, "--model-id", MODEL], **commands}
+            from benchmarks.memory import HF_MEM
+
+            commands = {"hf-mem": [arguments.hf_mem, "-c", HF_MEM, "--model-id", MODEL], **commands}
         times: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(arguments.rounds):
             for name, command in commands.items():

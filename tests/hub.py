@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from sizer.sources.interface import Part
+
 BITS = {"BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "BF16": 16, "F16": 16, "I32": 32, "F32": 32, "I64": 64}
 
 
@@ -54,6 +56,23 @@ def safetensors(
 def index(weight_map: Mapping[str, str], **metadata: Any) -> bytes:
     """A `model.safetensors.index.json`."""
     return json.dumps({"metadata": metadata, "weight_map": dict(weight_map)}).encode()
+
+
+def files_of(part: Part) -> dict[str, Content | str | dict[str, Any]]:
+    """The files of a header set: config.json, weights (their tensors are zeros), and an index to several of them."""
+    files: dict[str, Content | str | dict[str, Any]] = {"config.json": part.config or {}}
+    weight_map = {}
+    for header in part.headers:
+        offset, entries = 0, {}
+        for name, dtype, shape, size in header.tensors:
+            entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
+            weight_map[name] = header.path
+            offset += size
+        text = json.dumps(entries, separators=(",", ":")).encode()
+        files[header.path] = Sparse(struct.pack("<Q", len(text)) + text, 8 + len(text) + offset)
+    if len(part.headers) > 1:
+        files["model.safetensors.index.json"] = json.dumps({"metadata": {}, "weight_map": weight_map}, indent=2)
+    return files
 
 
 @dataclass

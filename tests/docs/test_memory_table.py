@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks import memory
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.fixture(scope="module")
-def memory():
-    """`benchmarks/memory.py` as a module."""
-    spec = importlib.util.spec_from_file_location("benchmarks_memory", ROOT / "benchmarks" / "memory.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["benchmarks_memory"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_page_shows_what_is_counted_now(memory):
+def test_the_page_shows_what_is_counted_now():
     """Every row of `docs/concepts/memory.md` is what `sizer` counts from the header sets today."""
     page = (ROOT / "docs" / "concepts" / "memory.md").read_text()
     rows = list(memory.rows(memory.load()))
@@ -31,7 +19,7 @@ def test_the_page_shows_what_is_counted_now(memory):
     assert [row for row in rows if row not in page] == []
 
 
-def test_published_figures_are_met(memory):
+def test_published_figures_are_met():
     """Every published figure is within 0.5 % of the count."""
     published = [(row, one) for row in memory.load().models for one in row.published]
     assert len(published) >= 8
@@ -40,7 +28,7 @@ def test_published_figures_are_met(memory):
         assert one.bytes == pytest.approx(weights if one.figure == "weights" else cache, rel=0.005)
 
 
-def test_gguf_metadata_of_latent_attention(memory):
+def test_gguf_metadata_of_latent_attention():
     """The compressed vector of DeepSeek-V3 is one KV head of 512 + 64, its real heads are 128 + 64 and 128 wide."""
     row = next(row for row in memory.load().models if row.id == "deepseek-ai/DeepSeek-V3")
     pairs = {key: value for key, _, value in memory.metadata(memory.checkpoint_of(row.id).parts[0].config)}

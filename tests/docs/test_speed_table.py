@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
-import pytest
+from benchmarks import speed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.fixture(scope="module")
-def speed():
-    """`benchmarks/speed.py` as a module."""
-    spec = importlib.util.spec_from_file_location("benchmarks_speed", ROOT / "benchmarks" / "speed.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["benchmarks_speed"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_at_least_nine_of_ten_measurements_lie_in_the_expected_range(speed):
+def test_at_least_nine_of_ten_measurements_lie_in_the_expected_range():
     """Of the published measurements at least 90 % lie inside their range, also of those found after it was drawn."""
     table = speed.load()
     for measurements, least in ((table.measurements, 50), (table.held_out, 30)):
@@ -32,7 +18,7 @@ def test_at_least_nine_of_ten_measurements_lie_in_the_expected_range(speed):
         assert within >= 0.9 * total
 
 
-def test_no_measurement_passes_its_ceiling(speed):
+def test_no_measurement_passes_its_ceiling():
     """A roofline is a ceiling: nothing measured is faster."""
     table = speed.load()
     models = {model.id: model for model in table.models}
@@ -40,13 +26,13 @@ def test_no_measurement_passes_its_ceiling(speed):
         assert item.tokens_per_second < speed.decode_of(models[item.model], item.device).ceiling_tokens_per_second
 
 
-def test_every_measurement_names_a_known_source(speed):
+def test_every_measurement_names_a_known_source():
     """Each row's source stands in the list of sources, and each source is used."""
     table = speed.load()
     assert {item.source for item in (*table.measurements, *table.held_out)} == {source.id for source in table.sources}
 
 
-def test_the_page_shows_the_table(speed):
+def test_the_page_shows_the_table():
     """`docs/concepts/speed.md` has every row as it is computed now."""
     page = (ROOT / "docs" / "concepts" / "speed.md").read_text()
     table = speed.load()
@@ -56,7 +42,7 @@ def test_the_page_shows_the_table(speed):
             assert row in page
 
 
-def test_prompts_and_several_devices(speed):
+def test_prompts_and_several_devices():
     """At least nine of ten lie inside, no prompt is read faster than its ceiling, and the page has the counts."""
     table = speed.load()
     models = {model.id: model for model in table.models}
