@@ -54,6 +54,8 @@ _SIZE = re.compile(r"(?:[0-9]+x)?[0-9]+[bme]")
 _VENDOR = re.compile(r"(?:[a-z-]+\.)+(?=[a-z])")  # `global.openai.gpt-...`, as AWS writes it
 _SERVED_VERSION = re.compile(r"(?:-v?1)?:0$")  # `...-v1:0`; `-v0:2` is the model's own 0.2
 _DATE = re.compile(r"[-@]?(?:20[0-9]{6}|20[0-9]{2}-[0-9]{2}-[0-9]{2})$")
+_KEPT_FORM = 2
+"""To be raised when `Price` changes: a kept list of the older form would be read with defaults for what it lacks."""
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
@@ -322,7 +324,7 @@ def genai_prices(at: datetime.date) -> list[Price]:
     assert found is not None, "genai-prices is a dependency"
     assert found.origin is not None
     data = Path(found.origin).with_name("data.py").stat()
-    stamp = f"2-{data.st_size:x}-{data.st_mtime_ns:x}-{at.isoformat()}"
+    stamp = f"{_KEPT_FORM}-{data.st_size:x}-{data.st_mtime_ns:x}-{at.isoformat()}"
     return tables.kept("prices", stamp, list[Price], lambda: _read_apart(at))
 
 
