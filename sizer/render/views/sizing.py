@@ -51,17 +51,16 @@ def _memory_rows(memory: Memory) -> list[tuple[str, str]]:
     if memory.kv_cache_bytes is None or memory.kv_cache_bytes_per_token is None:
         rows.append(("KV cache", f"unknown: {safe(memory.reason)}"))
     elif memory.kv_cache_bytes or memory.kv_cache_bytes_per_token:
-        rows.append(
-            ("KV cache", f"{format_bytes(memory.kv_cache_bytes)} in {memory.cache_dtype}: {_per_token(memory)}")
-        )
+        size = f"{format_bytes(memory.kv_cache_bytes)} in {memory.cache_dtype} ({memory.kv_cache_bytes_basis})"
+        rows.append(("KV cache", f"{size}: {_per_token(memory)}"))
     else:
         rows.append(("KV cache", "none"))
     if memory.state_bytes:
-        rows.append(("state", f"{format_bytes(memory.state_bytes)}, whatever the context"))
+        rows.append(("state", f"{format_bytes(memory.state_bytes)} ({memory.state_bytes_basis}), whatever the context"))
     if memory.overhead_bytes is not None:
         rows.append(("overhead", f"{byte_range(memory.overhead_bytes)} (estimated: activations, logits, runtime)"))
     if memory.total_bytes is not None:
-        rows.append(("together", byte_range(memory.total_bytes)))
+        rows.append(("together", f"{byte_range(memory.total_bytes)} (estimated, as the overhead is)"))
     return rows
 
 
