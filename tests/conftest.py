@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,11 @@ import huggingface_hub.constants  # noqa: F401  # reads the environment once: be
 import pytest
 
 from sizer.cli.app import main
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # a job in the background, whose children could not be interrupted
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True, kw_only=True)

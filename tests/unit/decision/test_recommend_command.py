@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -299,6 +300,7 @@ class Terminal:
             os.environ.update(COLUMNS="80", TERM="xterm", NO_COLOR="1")
             os.execv(sys.executable, [sys.executable, "-m", "sizer", *arguments])
         self.seen = ""
+        self.is_over = False
 
     def read(self, until="", seconds=20.0):
         """What is printed until the prompt, or the end."""
@@ -310,8 +312,9 @@ class Terminal:
             try:
                 data = os.read(self.descriptor, 65536)
             except OSError:
-                break
+                data = b""
             if not data:
+                self.is_over = True
                 break
             fresh += data.decode()
             if until and fresh.rstrip(" ").endswith(until):
@@ -325,8 +328,10 @@ class Terminal:
         os.write(self.descriptor, line.encode() + b"\n")
 
     def end(self):
-        """The rest of the output, and the exit code."""
+        """The rest of the output, and the exit code; a command that goes on waiting is killed."""
         rest = self.read()
+        if not self.is_over:
+            os.kill(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         os.close(self.descriptor)
         return rest, os.waitstatus_to_exitcode(status)
