@@ -16,9 +16,11 @@ from dataclasses import field
 
 from sizer.anatomy import experts
 from sizer.anatomy.components import head_is_tied, table_parameters, text_components, without_copies
+from sizer.anatomy.memories import find_memories
 from sizer.anatomy.parts import TOWERS, place_beside, without_buffers
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.top_k import TopK, read_top_k, zero_experts
+from sizer.anatomy.unnamed import width_of
 from sizer.anatomy.vocabulary import family_of, vocabulary
 from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
@@ -99,10 +101,13 @@ def analyse(tensors: Sequence[LogicalTensor], config: dict[str, object] | None) 
     counted, buffers = without_buffers(tensors)
     placed = place_beside(counted, settings)
     text = [group for component, group in placed if component == ""]
+    memories = find_memories(text, width_of(text, settings), settings)
+    text = [group for group in text if group not in memories]
     layers = experts.find_experts(text, settings)
     top_k = read_top_k(settings, family, layers.held)
     routed = experts.routed_active(layers, top_k, settings)
     placed = [(component, group) for component, group in placed if component != ""]
+    placed += [("lookup_tables", group) for group in memories]
     placed += [("routed_experts", group) for group in layers.routed]
     placed += text_components(layers.rest, layers, settings.vocabulary_size)
     unique = without_copies(placed, settings, family.tie_word_embeddings)

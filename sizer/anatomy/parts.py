@@ -19,7 +19,9 @@ from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
 from sizer.values import frozen
 
-__all__ = ["TOWERS", "Placed", "find_token_table", "is_shared", "module_of", "place_beside", "without_buffers"]
+__all__ = [
+    "TOWERS", "Placed", "find_token_table", "is_shared", "module_of", "place_beside", "say_unnamed", "without_buffers",
+]  # fmt: skip
 
 TOWERS = frozenset({"vision", "audio", "other_encoders", "projector"})
 """Components that serve another modality than text."""
@@ -141,7 +143,7 @@ def _place_by_words(groups: Sequence[LogicalTensor], settings: Settings) -> Iter
 def _place_predictions(placed: Sequence[Placed], width: int, settings: Settings) -> Iterable[Placed]:
     """Groups of the text that are prediction layers by their shapes, split off."""
     found = find_prediction_layers((group for component, group in placed if component == ""), width)
-    _say_unnamed("prediction layers", [stack if n is None else f"{stack}.{n}" for stack, n in found], settings)
+    say_unnamed("prediction layers", [stack if n is None else f"{stack}.{n}" for stack, n in found], settings)
     for component, group in placed:
         stack = group.name.partition(".*")[0]
         own = tuple(i for i in group.indices if "*" in group.name and (stack, i[0]) in found)
@@ -205,11 +207,11 @@ def _bridges(placed: Sequence[Placed], root: _TextRoot, settings: Settings) -> s
         reads_text = shape[-1] == width != shape[0]
         (bridges if is_bridge else others if reads_text else set()).add(_child(group, root.segments))
     found = bridges - others
-    _say_unnamed("projectors", [".".join([*root.segments, child]) for child in found], settings)
+    say_unnamed("projectors", [".".join([*root.segments, child]) for child in found], settings)
     return found
 
 
-def _say_unnamed(what: str, modules: Iterable[str], settings: Settings) -> None:
+def say_unnamed(what: str, modules: Iterable[str], settings: Settings) -> None:
     """Leave a warning that shapes alone say what these modules are."""
     if shown := ", ".join(f"`{module}`" for module in sorted(modules)):
         message = f"no word says so, but shapes do: {shown} are counted as {what}, which text does not use"

@@ -60,6 +60,8 @@ class _Table:
     input_embedding: list[str]
     position_embedding: list[str]
     lookup: list[str]
+    memory_keys: list[str]
+    memory_values: list[str]
     norm: list[str]
     attention: list[str]
     mixer: list[str]
@@ -172,6 +174,8 @@ class Vocabulary:
         self.input_embedding = Words(table.input_embedding)
         self.position_embedding = Words(table.position_embedding)
         self.lookup = Words(table.lookup)
+        self.memory_keys = Words(table.memory_keys)
+        self.memory_values = Words(table.memory_values)
         self.norm = Words(table.norm)
         self.attention = Words(table.attention)
         self.mixer = Words([*table.attention, *table.mixer])
