@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -23,6 +24,8 @@ import duckdb
 
 COMMAND = [sys.executable, "-m", "sizer", "route", "--at", "2026-11-24", "--small-price", "0.05:0.1",
            "--large-price", "1.25:10:0.125", "--json"]  # fmt: skip
+
+COPIES = 6
 
 
 def main() -> None:
@@ -45,6 +48,15 @@ def main() -> None:
     for _ in range(3):
         measure("  without extras", lines, options.lines, hide_duckdb=True)
         measure("  DuckDB", lines, options.lines)
+    long = options.folder / f"{COPIES}x{options.lines}.jsonl"
+    if not long.exists():
+        with long.open("wb") as whole:
+            for _ in range(COPIES):
+                with lines.open("rb") as part:
+                    shutil.copyfileobj(part, whole, 1 << 24)
+    print(f"JSON Lines: the same {COPIES} times, too many to follow sessions unasked")
+    for _ in range(3):
+        measure("  DuckDB", long, options.lines * COPIES)
 
 
 def measure(name: str, log: Path, rows: int, *more: str, hide_duckdb: bool = False) -> str:

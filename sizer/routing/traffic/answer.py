@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
 from sizer.errors import UsageError
@@ -56,12 +57,12 @@ def answer_for_log(
         Assumption(name="cached prompt share", value=workload.cached_share, basis="measured", source="the log"),
     ]  # fmt: skip
     workload = replace(workload, hard_share=share)
-    cells = traffic.cells
+    tiers = replay.merged(traffic.cells, attrgetter("input_tier"))
     bought: dict[str, tuple[Price, float]] = {}
 
     def supply(side: str, price: Price, verbosity: float) -> Api:
         bought[side] = (price, verbosity)
-        return replay.effective_api(cells, price, verbosity)
+        return replay.effective_api(tiers, price, verbosity)
 
     scenario = build_scenario(
         request, today=today, workload=workload, hard_share_known=used is not None, lists=lists, supply=supply

@@ -5,9 +5,10 @@ The rows are the ones that `reader` would count: same schemas, same rules, same 
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from sizer.errors import UsageError
 from sizer.routing.extras import require_duckdb
 from sizer.routing.traffic.reader import Clock, Traffic, no_rows, sample_rows
 from sizer.routing.traffic.schemas import RowReader, Schema, detect_schema
-from sizer.routing.traffic.sql import Dialect, histogram_sql, sessions_sql
+from sizer.routing.traffic.sql import Dialect, census_sql, sessions_sql
 
 __all__ = ["LARGE_ROWS", "read_with_duckdb"]
 
@@ -29,6 +30,7 @@ _SAMPLE = 1000
 _LOCAL = Dialect(
     name="duckdb", quote='"', integer="BIGINT", double="DOUBLE", text="VARCHAR", cast="TRY_CAST({0} AS {1})"
 )
+_UNTOLD = "no model or token counts"
 _JSON_TYPES = ("JSON", "VARCHAR")
 _FIELDS = (
     "model", "input", "output", "cached", "time", "id", "session", "decision", "reasoning", "total", "written",
@@ -71,26 +73,27 @@ def read_with_duckdb(
 
 
 def _read(connection: Any, paths: Sequence[str], schema: Schema | None, sessions: bool | None) -> Traffic:
-    if any(".parquet" in Path(path).suffixes[-2:] for path in paths):
-        source, reader, types = _parquet(connection, paths, schema)
-        columns, rules = _expressions(reader, types), _rules(reader, types)
-    else:
-        source, reader, columns, rules = _loaded(connection, paths, schema)
+    is_parquet = any(".parquet" in Path(path).suffixes[-2:] for path in paths)
+    source, reader, types = (_parquet if is_parquet else _text_files)(connection, paths, schema)
+    columns, rules = _expressions(reader, types), _rules(reader, types)
+    may_follow = sessions if sessions is not None else is_parquet or _about_rows(paths, reader.sample) <= LARGE_ROWS
+    if may_follow and not is_parquet and {"session", "time"} <= columns.keys():
+        source, columns, rules = _loaded(connection, source, columns, rules)  # it is read twice, and parsed once
     traffic = Traffic(schema=reader.schema.title)
-    keep = " AND ".join(f"NOT ({condition})" for _, condition in rules)
-    if {"model", "input", "output"} <= columns.keys():
-        for model, tier, given, made, *sums in connection.execute(
-            histogram_sql(_LOCAL, source, columns, where=keep)
-        ).fetchall():
-            traffic.histogram.add_cell((model, tier, given, made), map(int, sums))
-        _side_facts(connection, source, columns, keep, traffic)
-    _coverage(connection, source, rules, traffic)
+    _count(connection, source, columns, rules, traffic, has_statistics=is_parquet)
     if not traffic.histogram:
         raise no_rows(traffic)
     wanted = traffic.rows <= LARGE_ROWS if sessions is None else sessions
     if wanted and {"session", "time"} <= columns.keys():
+        keep = " AND ".join(f"NOT ({condition})" for _, condition in rules)
         _follow_sessions(connection, source, columns, keep, traffic)
     return traffic
+
+
+def _about_rows(paths: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> float:
+    """The rows of text files, guessed from their size and the first rows: it only decides how they are read."""
+    written = sum(len(json.dumps(row)) for row in sample) / max(1, len(sample))
+    return sum(Path(path).stat().st_size for path in paths) / max(1.0, written)
 
 
 def _parquet(connection: Any, paths: Sequence[str], schema: Schema | None) -> tuple[str, RowReader, dict[str, str]]:
@@ -107,10 +110,8 @@ def _parquet(connection: Any, paths: Sequence[str], schema: Schema | None) -> tu
     return source, RowReader(schema or detect_schema(sample, where=paths[0]), sample), types
 
 
-def _loaded(
-    connection: Any, paths: Sequence[str], schema: Schema | None
-) -> tuple[str, RowReader, dict[str, str], list[tuple[str, str]]]:
-    """Text files, parsed once into a table of the fields; as `_parquet`, with the fields and rules for columns."""
+def _text_files(connection: Any, paths: Sequence[str], schema: Schema | None) -> tuple[str, RowReader, dict[str, str]]:
+    """As `_parquet`, of CSV or JSON Lines: only the columns of the schema's fields."""
     sample = sample_rows(paths[0])
     reader = RowReader(schema or detect_schema(sample, where=paths[0]), sample)
     roots = {path[0]: "VARCHAR" for name in _FIELDS for path in reader.paths(name)}
@@ -123,12 +124,17 @@ def _loaded(
         source = (
             f"read_json({_listed(paths)}, format = 'newline_delimited', ignore_errors = true, columns = {{{columns}}})"
         )
-    expressions, rules = _expressions(reader, roots), _rules(reader, roots)
-    parts = [f"{expression} AS {name}" for name, expression in expressions.items()]
+    return source, reader, roots
+
+
+def _loaded(
+    connection: Any, source: str, columns: Mapping[str, str], rules: Sequence[tuple[str, str]]
+) -> tuple[str, dict[str, str], list[tuple[str, str]]]:
+    """(a table of the fields and of what the rules say, its columns, its rules)."""
+    parts = [f"{expression} AS {name}" for name, expression in columns.items()]
     parts += [f"{condition} AS rule_{number}" for number, (_, condition) in enumerate(rules)]
     connection.execute(f"CREATE TEMP TABLE log AS SELECT {', '.join(parts)} FROM {source}")
-    names = {name: name for name in expressions}
-    return "log", reader, names, [(name, f"rule_{number}") for number, (name, _) in enumerate(rules)]
+    return "log", {name: name for name in columns}, [(name, f"rule_{number}") for number, (name, _) in enumerate(rules)]
 
 
 def _listed(paths: Sequence[str]) -> str:
@@ -204,28 +210,60 @@ def _rules(reader: RowReader, types: Mapping[str, str]) -> list[tuple[str, str]]
     return found
 
 
-def _side_facts(connection: Any, source: str, columns: Mapping[str, str], keep: str, traffic: Traffic) -> None:
-    """Times, routing decisions and reasoning, where the log has them."""
-    where = f" WHERE {keep}" if keep else ""
-    if "time" in columns:  # of all rows: a Parquet file's statistics know it without reading one
+def _count(
+    connection: Any,
+    source: str,
+    columns: Mapping[str, str],
+    rules: Sequence[tuple[str, str]],
+    traffic: Traffic,
+    *,
+    has_statistics: bool,
+) -> None:
+    """The histogram, the times, routing decisions and reasoning where the log has them, and why rows do not count."""
+    if not {"model", "input", "output"} <= columns.keys():
+        (traffic.rows,) = connection.execute(f"SELECT COUNT(*) FROM {source}").fetchone()
+        traffic.left_out[_UNTOLD] = traffic.rows
+        return
+    clock, reasoned = Clock(), 0
+    if has_statistics and "time" in columns:  # they know a column's ends without reading a row of it
         ends = (f"CAST({end}({columns['time']}) AS VARCHAR)" for end in ("MIN", "MAX"))
-        first, last = connection.execute(f"SELECT {', '.join(ends)} FROM {source}").fetchone()
-        clock = Clock()
-        for moment in (first, last):
-            if moment is not None:
-                clock.see(moment)
-        traffic.clock = clock
-    if "decision" in columns:
-        for decision, count in connection.execute(
-            f"SELECT CAST({columns['decision']} AS VARCHAR), COUNT(*) FROM {source}{where} GROUP BY 1 ORDER BY 1"
-        ).fetchall():
-            if decision is not None:
-                traffic.decisions[decision] += count
+        _see(clock, connection.execute(f"SELECT {', '.join(ends)} FROM {source}").fetchone())
+        columns = {name: expression for name, expression in columns.items() if name != "time"}
+    reasons = [f"{name} rules it out" for name, _ in rules] + [_UNTOLD]
+    statement = census_sql(_LOCAL, source, columns, [condition for _, condition in rules])
+    for (
+        is_by_decision,
+        reason,
+        decision,
+        *key,
+        requests,
+        given,
+        made,
+        cached,
+        first,
+        last,
+        reasoning,
+    ) in connection.execute(statement).fetchall():
+        if is_by_decision:
+            if reason is None and decision is not None:
+                traffic.decisions[decision] += requests
+            continue
+        traffic.rows += requests
+        if reason is not None:
+            traffic.left_out[reasons[reason]] += requests
+            continue
+        traffic.histogram.add_cell(tuple(key), (requests, int(given), int(made), int(cached)))
+        _see(clock, (first, last))
+        reasoned += reasoning
+    traffic.clock = clock
     if "reasoning" in columns:
-        (count,) = connection.execute(
-            f"SELECT COUNT(*) FILTER (TRY_CAST({columns['reasoning']} AS BIGINT) > 0) FROM {source}{where}"
-        ).fetchone()
-        traffic.reasoning_requests = count
+        traffic.reasoning_requests = reasoned
+
+
+def _see(clock: Clock, moments: Iterable[str | None]) -> None:
+    for moment in moments:
+        if moment is not None:
+            clock.see(moment)
 
 
 def _follow_sessions(connection: Any, source: str, columns: Mapping[str, str], keep: str, traffic: Traffic) -> None:
@@ -243,18 +281,3 @@ def _follow_sessions(connection: Any, source: str, columns: Mapping[str, str], k
         statement = sessions_sql(dialect, source, columns, where=" AND ".join(filter(None, [keep, share])))
         for before, after, turns, prefix in connection.execute(statement).fetchall():
             traffic.sessions.add_pair(before, after, int(turns), int(prefix))
-
-
-def _coverage(connection: Any, source: str, rules: Sequence[tuple[str, str]], traffic: Traffic) -> None:
-    """How many rows there are, and why some do not count."""
-    (traffic.rows,) = connection.execute(f"SELECT COUNT(*) FROM {source}").fetchone()
-    left = traffic.rows - traffic.histogram.totals()[0]
-    if left and rules:
-        counts = ", ".join(f"COUNT(*) FILTER ({condition})" for _, condition in rules)
-        judged = connection.execute(f"SELECT {counts} FROM {source}").fetchone()
-        for (name, _), count in zip(rules, judged, strict=True):
-            if count:
-                traffic.left_out[f"{name} rules it out"] += count
-                left -= count
-    if left > 0:
-        traffic.left_out["no model or token counts"] += left

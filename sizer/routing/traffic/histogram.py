@@ -89,11 +89,11 @@ class Histogram:
 
     def __init__(self) -> None:
         self._models: dict[str, dict[int, list[int]]] = {}
-        if not _TABLE:
-            _TABLE.extend(bucket_of(tokens) + _SHIFT for tokens in range(_TABLE_SIZE))
 
     def add(self, model: str, given: int, made: int, cached: int) -> None:
         """Count one request."""
+        if not _TABLE:
+            _TABLE.extend(bucket_of(tokens) + _SHIFT for tokens in range(_TABLE_SIZE))
         if given < _TABLE_SIZE:  # below the first edge too
             key = _TABLE[given] * _WIDE
         else:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from operator import attrgetter
 from typing import Literal
 
 from sizer import units
@@ -17,7 +18,7 @@ from sizer.errors import NotFoundError, UsageError
 from sizer.routing.calibration.labels import Labels, choose_pair
 from sizer.routing.calibration.shares import wilson
 from sizer.routing.economics import Api
-from sizer.routing.prices import Price, quote
+from sizer.routing.prices import Price, PriceTier, quote
 from sizer.routing.traffic.histogram import TIER_EDGES, Cell, bucket_edges, bucket_tokens
 from sizer.routing.traffic.reader import Traffic
 from sizer.routing.traffic.report import (
@@ -44,47 +45,62 @@ __all__ = [
 _MONTH_SECONDS = HOURS_PER_MONTH * 3600
 _SHARES = 20
 _LONG = 4.0
+_TIER, _INPUT, _OUTPUT = attrgetter("input_tier"), attrgetter("input_bucket"), attrgetter("output_bucket")
 _HARD_DECISIONS = {"complex", "reasoning", "hard", "large", "strong"}
+
+
+def merged(cells: Iterable[Cell], key: Callable[[Cell], Hashable]) -> list[Cell]:
+    """The cells of each key as one, with the sums of its requests and tokens and the names of its first."""
+    sums: dict[Hashable, list[int]] = {}
+    firsts: dict[Hashable, Cell] = {}
+    for cell in cells:
+        named = key(cell)
+        if (own := sums.get(named)) is None:
+            firsts[named], sums[named] = cell, list(cell[4:])
+        else:
+            own[0] += cell[4]
+            own[1] += cell[5]
+            own[2] += cell[6]
+            own[3] += cell[7]
+    return [Cell(*firsts[named][:4], *own) for named, own in sums.items()]
 
 
 def cell_usd(cell: Cell, price: Price, verbosity: float = 1.0) -> float:
     """Dollars for a cell's requests at a price: exact, since all its prompts lie in one tier."""
     tier = price.tier(cell.input_tier + 0.5)
-    hit = tier.input_usd_per_mtok if tier.cached_input_usd_per_mtok is None else tier.cached_input_usd_per_mtok
     return (
         (cell.input_tokens - cell.cached_tokens) * tier.input_usd_per_mtok
-        + cell.cached_tokens * hit
+        + cell.cached_tokens * _hit(tier)
         + cell.output_tokens * verbosity * tier.output_usd_per_mtok
     ) / 1e6 + cell.requests * price.usd_per_request
 
 
+def _hit(tier: PriceTier) -> float:
+    """Dollars per million prompt tokens that a cache serves."""
+    return tier.input_usd_per_mtok if tier.cached_input_usd_per_mtok is None else tier.cached_input_usd_per_mtok
+
+
 def histogram_usd(cells: Sequence[Cell], price: Price, verbosity: float = 1.0) -> float:
     """Dollars for all requests at one price."""
-    return math.fsum(cell_usd(cell, price, verbosity) for cell in cells)
+    return math.fsum(cell_usd(cell, price, verbosity) for cell in merged(cells, _TIER))
 
 
 def effective_api(cells: Sequence[Cell], price: Price, verbosity: float = 1.0) -> Api:
     """Rates, averaged over the log's tiers, at which the closed form gives the replay's cost."""
+    priced = [(cell, price.tier(cell.input_tier + 0.5)) for cell in merged(cells, _TIER)]
 
-    def mean(rate: Callable[[Cell], float], weight: Callable[[Cell], int]) -> float:
-        total = sum(map(weight, cells))
+    def mean(rate: Callable[[PriceTier], float], weight: Callable[[Cell], int]) -> float:
+        total = sum(weight(cell) for cell, _ in priced)
         if not total:
-            return rate(cells[0])
-        return math.fsum(rate(cell) * weight(cell) for cell in cells) / total
-
-    def hit(cell: Cell) -> float:
-        tier = price.tier(cell.input_tier + 0.5)
-        return tier.input_usd_per_mtok if tier.cached_input_usd_per_mtok is None else tier.cached_input_usd_per_mtok
+            return rate(priced[0][1])
+        return math.fsum(rate(tier) * weight(cell) for cell, tier in priced) / total
 
     return Api(
         input_usd_per_mtok=mean(
-            lambda cell: price.tier(cell.input_tier + 0.5).input_usd_per_mtok,
-            lambda cell: cell.input_tokens - cell.cached_tokens,
+            lambda tier: tier.input_usd_per_mtok, lambda cell: cell.input_tokens - cell.cached_tokens
         ),
-        output_usd_per_mtok=mean(
-            lambda cell: price.tier(cell.input_tier + 0.5).output_usd_per_mtok, lambda cell: cell.output_tokens
-        ),
-        cached_input_usd_per_mtok=mean(hit, lambda cell: cell.cached_tokens),
+        output_usd_per_mtok=mean(lambda tier: tier.output_usd_per_mtok, lambda cell: cell.output_tokens),
+        cached_input_usd_per_mtok=mean(_hit, lambda cell: cell.cached_tokens),
         usd_per_request=price.usd_per_request,
         verbosity=verbosity,
     )
@@ -185,8 +201,9 @@ def evidence_of(
     total, given, _, _ = traffic.histogram.totals()
     if traffic.reasoning_requests is not None:
         found.append(_told("proxy", "requests with reasoning tokens", traffic.reasoning_requests / total))
-    median = _quantile(traffic.cells, "input_bucket", 0.5)
-    long = sum(cell.requests for cell in traffic.cells if bucket_tokens(cell.input_bucket) > _LONG * median)
+    lengths = merged(traffic.cells, _INPUT)
+    median = _quantile(lengths, "input_bucket", 0.5)
+    long = sum(cell.requests for cell in lengths if bucket_tokens(cell.input_bucket) > _LONG * median)
     if given:
         found.append(_told("proxy", f"prompts over {_LONG:.0f} times the median length", long / total))
     if found and found[0].kind in ("labels", "decisions") and not is_told:
@@ -212,9 +229,9 @@ def traffic_report(
     evidence: tuple[Evidence, ...],
 ) -> TrafficReport:
     """The log's part of the answer. `small` and `large` are (price, verbosity) of the two models."""
-    cells = traffic.cells
+    tiers, prompts, answers = (merged(traffic.cells, key) for key in (_TIER, _INPUT, _OUTPUT))
     requests, given, made, cached = traffic.histogram.totals()
-    models, logged_usd = _logged(cells, lists, workload)
+    models, logged_usd = _logged(traffic.cells, lists, workload)
     to_month = workload.requests_per_month / requests
     span = traffic.clock.span_seconds()
     return TrafficReport(
@@ -230,15 +247,15 @@ def traffic_report(
         input_tokens=given,
         output_tokens=made,
         cached_tokens=cached,
-        input_p50=_quantile(traffic.cells, "input_bucket", 0.5),
-        input_p95=_quantile(traffic.cells, "input_bucket", 0.95),
-        output_p50=_quantile(traffic.cells, "output_bucket", 0.5),
-        output_p95=_quantile(traffic.cells, "output_bucket", 0.95),
+        input_p50=_quantile(prompts, "input_bucket", 0.5),
+        input_p95=_quantile(prompts, "input_bucket", 0.95),
+        output_p50=_quantile(answers, "output_bucket", 0.5),
+        output_p95=_quantile(answers, "output_bucket", 0.95),
         models=models,
         usd_as_logged=logged_usd,
-        all_small_usd=histogram_usd(cells, *small),
-        all_large_usd=histogram_usd(cells, *large),
-        what_if=_what_if(cells, small, large, to_month),
+        all_small_usd=histogram_usd(tiers, *small),
+        all_large_usd=histogram_usd(tiers, *large),
+        what_if=_what_if(traffic.cells, small, large, to_month),
         evidence=evidence,
         switches=_switches(traffic, lists, workload, small[0], large[0], large_share, to_month),
         inexact=tuple(
@@ -254,7 +271,7 @@ def _logged(
     cells: Sequence[Cell], lists: Sequence[Price], workload: Workload
 ) -> tuple[tuple[LoggedModel, ...], float | None]:
     by_model: dict[str, list[Cell]] = {}
-    for cell in cells:
+    for cell in merged(cells, attrgetter("model", "input_tier")):
         by_model.setdefault(cell.model, []).append(cell)
     rows = []
     for model, own in by_model.items():
@@ -278,10 +295,14 @@ def _logged(
 def _what_if(
     cells: Sequence[Cell], small: tuple[Price, float], large: tuple[Price, float], to_month: float
 ) -> tuple[SharePrice, ...]:
-    """Every share of the requests on the large model: chosen by a coin, and the longest prompts first."""
-    ranked = sorted(cells, key=lambda cell: (-cell.input_tier, -cell.input_bucket, cell.model, cell.output_bucket))
-    total = sum(cell.requests for cell in cells)
-    cheap, dear = histogram_usd(cells, *small), histogram_usd(cells, *large)
+    """Every share of the requests on the large model: chosen by a coin, and the longest prompts first.
+
+    Among prompts of one tier and bucket the order is a coin's again.
+    """
+    by_length = attrgetter("input_tier", "input_bucket")
+    ranked = sorted(merged(cells, by_length), key=by_length, reverse=True)
+    total = sum(cell.requests for cell in ranked)
+    cheap, dear = histogram_usd(ranked, *small), histogram_usd(ranked, *large)
     extra = [cell_usd(cell, *large) - cell_usd(cell, *small) for cell in ranked]
     counted = list(accumulate((cell.requests for cell in ranked), initial=0))
     added = list(accumulate(extra, initial=0.0))
@@ -320,9 +341,8 @@ def _switches(
     def rebill(stay: Price, to: Price) -> float:
         """Dollars per prefix token that a switch costs: read cold (and written to the cache) against a hit."""
         at, after = stay.tier(workload.input_tokens), to.tier(workload.input_tokens)
-        hit = at.input_usd_per_mtok if at.cached_input_usd_per_mtok is None else at.cached_input_usd_per_mtok
         cold = after.input_usd_per_mtok if after.cache_write_usd_per_mtok is None else after.cache_write_usd_per_mtok
-        return (cold - hit) / 1e6
+        return (cold - _hit(at)) / 1e6
 
     seen: float | None = 0.0
     for pair in changed:

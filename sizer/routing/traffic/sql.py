@@ -7,13 +7,22 @@ rows. The statement reads one table; its result, saved as CSV, comes back with `
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sizer.errors import UsageError
 from sizer.routing.traffic.histogram import BUCKET_FACTOR, BUCKET_OFFSET, TIER_EDGES
 from sizer.values import frozen
 
-__all__ = ["DIALECTS", "Dialect", "column_expressions", "find_dialect", "histogram_sql", "sessions_sql", "table_name"]
+__all__ = [
+    "DIALECTS",
+    "Dialect",
+    "census_sql",
+    "column_expressions",
+    "find_dialect",
+    "histogram_sql",
+    "sessions_sql",
+    "table_name",
+]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.$-]*(/[A-Za-z_][A-Za-z0-9_.$-]*)*")
 
@@ -89,21 +98,11 @@ def histogram_sql(dialect: Dialect, table: str, columns: Mapping[str, str], *, w
     `columns` maps `model`, `input`, `output` and, where there is one, `cached` to SQL expressions. `table` is
     a name or a table function. `where` is a condition on the table's rows.
     """
-    buckets = ", ".join(
-        f"CAST(FLOOR(LN(CAST({name}_tokens AS {dialect.double}) + {BUCKET_OFFSET}) * {BUCKET_FACTOR}) AS "
-        f"{dialect.integer}) AS {name}_bucket"
-        for name in ("input", "output")
-    )
-    tiers = f"WHEN input_tokens <= {TIER_EDGES[0]} THEN 0 "  # nearly all rows: an engine need not look further
-    tiers += " ".join(f"WHEN input_tokens > {edge} THEN {edge}" for edge in reversed(TIER_EDGES[1:]))
     return f"""\
 SELECT model, input_tier, input_bucket, output_bucket, COUNT(*) AS requests,
   SUM(input_tokens) AS input_tokens, SUM(output_tokens) AS output_tokens, SUM(cached_tokens) AS cached_tokens
 FROM (
-  SELECT model, input_tokens, output_tokens, CASE WHEN cached_tokens > input_tokens THEN input_tokens
-      ELSE cached_tokens END AS cached_tokens,
-    CASE {tiers} ELSE {TIER_EDGES[0]} END AS input_tier,
-    {buckets}
+  SELECT model, input_tokens, output_tokens, {_bucketed(dialect)}
   FROM (
     {_requests(dialect, table, columns, where)}
   ) counted
@@ -111,6 +110,64 @@ FROM (
 ) bucketed
 GROUP BY model, input_tier, input_bucket, output_bucket
 ORDER BY model, input_tier, input_bucket, output_bucket"""
+
+
+def census_sql(dialect: Dialect, table: str, columns: Mapping[str, str], rules: Sequence[str]) -> str:
+    """The statement that counts the histogram, and why the other rows do not count, in one reading of a log.
+
+    `columns` is as in `histogram_sql`, and may have `time`, `decision` and `reasoning`; `rules` are the conditions
+    under which a row does not count. Columns of the result: whether this is a count by decision; the reason (the
+    number of the first rule that holds, `len(rules)` where a row has no model or no token counts, null where it
+    counts); the decision; the histogram's columns; the first and the last time; how many requests have reasoning
+    tokens.
+    """
+    also = [name for name in ("time", "decision", "reasoning") if name in columns]
+    extra = "".join(f", CAST({columns[name]} AS {dialect.text}) AS {name}" for name in also)
+    extra += "".join(f", {condition} AS rule_{number}" for number, condition in enumerate(rules))
+    judged = " ".join(f"WHEN rule_{number} THEN {number}" for number in range(len(rules)))
+    judged += (
+        " WHEN (model <> '' AND input_tokens >= 0 AND output_tokens >= 0 AND cached_tokens >= 0) IS NOT TRUE "
+        f"THEN {len(rules)}"
+    )
+    kept = "".join(f", {name}" for name in also)
+    cleared = ", ".join(
+        f"CASE WHEN reason IS NULL THEN {name} END AS {name}"
+        for name in ("model", "input_tokens", "output_tokens", "cached_tokens")
+    )
+    by = "reason, model, input_tier, input_bucket, output_bucket"
+    reasoned = f"COUNT(*) FILTER ({dialect.cast.format('reasoning', dialect.integer)} > 0)"
+    return f"""\
+SELECT {"GROUPING(model) = 1, reason, decision" if "decision" in columns else "FALSE, reason, NULL"}, model, input_tier,
+  input_bucket, output_bucket, COUNT(*), SUM(input_tokens), SUM(output_tokens), SUM(cached_tokens),
+  {"MIN(time), MAX(time)" if "time" in columns else "NULL, NULL"}, {reasoned if "reasoning" in columns else "0"}
+FROM (
+  SELECT reason{kept}, model, input_tokens, output_tokens, {_bucketed(dialect)}
+  FROM (
+    SELECT reason{kept}, {cleared}
+    FROM (
+      SELECT *, CASE {judged} END AS reason
+      FROM (
+        {_requests(dialect, table, columns, "", extra)}
+      ) counted
+    ) judged
+  ) cleared
+) bucketed
+GROUP BY {f"GROUPING SETS (({by}), (reason, decision))" if "decision" in columns else by}"""
+
+
+def _bucketed(dialect: Dialect) -> str:
+    """The columns of a request that are grouped by or summed: the cached tokens, the tier and the buckets."""
+    buckets = ", ".join(
+        f"CAST(FLOOR(LN(CAST({name}_tokens AS {dialect.double}) + {BUCKET_OFFSET}) * {BUCKET_FACTOR}) AS "
+        f"{dialect.integer}) AS {name}_bucket"
+        for name in ("input", "output")
+    )
+    tiers = f"WHEN input_tokens <= {TIER_EDGES[0]} THEN 0 "  # nearly all rows: an engine need not look further
+    tiers += " ".join(f"WHEN input_tokens > {edge} THEN {edge}" for edge in reversed(TIER_EDGES[1:]))
+    return f"""CASE WHEN cached_tokens > input_tokens THEN input_tokens
+      ELSE cached_tokens END AS cached_tokens,
+    CASE {tiers} ELSE {TIER_EDGES[0]} END AS input_tier,
+    {buckets}"""
 
 
 def sessions_sql(dialect: Dialect, table: str, columns: Mapping[str, str], *, where: str = "") -> str:

@@ -65,15 +65,25 @@ def test_six_schemas(tmp_path: Path, title: str) -> None:
     assert not traffic.left_out
 
 
+@pytest.mark.parametrize("sessions", [None, False])
 @pytest.mark.parametrize("title", FORMS)
-def test_duckdb_agrees(tmp_path: Path, title: str) -> None:
+def test_duckdb_agrees(tmp_path: Path, title: str, sessions: bool | None) -> None:
     """DuckDB counts every schema into the same cells, sessions and span as the standard library."""
     path = written(tmp_path, logs.lines(FORMS[title]))
-    ours, theirs = read_traffic([path]), read_with_duckdb([path])
+    ours, theirs = read_traffic([path]), read_with_duckdb([path], sessions=sessions)
     assert cells(theirs) == cells(ours)
-    assert list(theirs.sessions) == list(ours.sessions)
+    assert list(theirs.sessions) == (list(ours.sessions) if sessions is None else [])
     assert theirs.clock.span_seconds() == pytest.approx(ours.clock.span_seconds())
-    assert theirs.decisions == ours.decisions
+    assert (theirs.rows, theirs.decisions, theirs.reasoning_requests) == (
+        ours.rows, ours.decisions, ours.reasoning_requests
+    )  # fmt: skip
+
+
+def test_a_log_that_looked_longer_than_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions are followed by the number of rows, whatever the first lines made of the file's size."""
+    path = written(tmp_path, logs.lines(logs.litellm_spend))
+    monkeypatch.setattr(engine, "_about_rows", lambda *_: float(engine.LARGE_ROWS + 1))
+    assert list(read_with_duckdb([path]).sessions) == list(read_traffic([path]).sessions) != []
 
 
 @pytest.mark.parametrize("title", FORMS)
@@ -158,6 +168,8 @@ def test_bad_mapping(mapping: str) -> None:
 
 def test_rows_that_do_not_count(tmp_path: Path) -> None:
     """Failures, cached answers, broken lines and rows without counts are left out, each with its reason."""
+    import duckdb
+
     good = logs.litellm_spend(logs.REQUESTS[0], 0)
     bad = [good | {"status": "failure"}, good | {"cache_hit": "True"}, good | {"prompt_tokens": None},
            good | {"prompt_tokens": -1}, good | {"model": ""}]  # fmt: skip
@@ -167,8 +179,27 @@ def test_rows_that_do_not_count(tmp_path: Path) -> None:
     assert traffic.left_out == {
         "status is failure": 1, "cache_hit is True": 1, "no token counts": 2, "no model": 1, "not a JSON object": 1,
     }  # fmt: skip
-    theirs = read_with_duckdb([written(tmp_path, text)])
-    assert cells(theirs) == cells(traffic)
+    path = written(tmp_path, text)
+    parquet = str(tmp_path / "log.parquet")
+    objects = f"read_json('{path}', ignore_errors = true)"
+    duckdb.sql(f"COPY (SELECT * FROM {objects} WHERE request_id IS NOT NULL) TO '{parquet}' (FORMAT parquet)")
+    for log, sessions in ((path, None), (path, False), (parquet, None)):
+        theirs = read_with_duckdb([log], sessions=sessions)
+        assert cells(theirs) == cells(traffic)
+        assert theirs.left_out["status rules it out"] == theirs.left_out["cache_hit rules it out"] == 1
+        assert theirs.left_out["no model or token counts"] == (3 if log == parquet else 4)
+        assert theirs.rows == 1 + sum(theirs.left_out.values())
+
+
+@pytest.mark.parametrize("sessions", [None, False])
+def test_decisions_of_requests_that_count(tmp_path: Path, sessions: bool | None) -> None:
+    """A router's decisions are counted over the requests that count, whichever way DuckDB reads the log."""
+    rows = [logs.litellm_payload(request, number) for number, request in enumerate(logs.REQUESTS)]
+    rows += [rows[1] | {"status": "failure"}, rows[1] | {"routing_decision": None}]
+    path = written(tmp_path, "".join(json.dumps(row) + "\n" for row in rows))
+    ours, theirs = read_traffic([path]), read_with_duckdb([path], sessions=sessions)
+    assert theirs.decisions == ours.decisions == {"COMPLEX": 3, "SIMPLE": 3}
+    assert (theirs.rows, cells(theirs)) == (8, cells(ours))
 
 
 def test_langfuse_total_tells(tmp_path: Path) -> None:
