@@ -17,6 +17,7 @@ from dataclasses import field
 from sizer.anatomy import experts
 from sizer.anatomy.components import head_is_tied, table_parameters, text_components, without_copies
 from sizer.anatomy.memories import find_memories
+from sizer.anatomy.numbering import part_numbers
 from sizer.anatomy.parts import TOWERS, place_beside, without_buffers
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.top_k import TopK, read_top_k, zero_experts
@@ -98,7 +99,7 @@ def analyse(tensors: Sequence[LogicalTensor], config: dict[str, object] | None) 
     """The anatomy of one model from its logical tensors and its config.json (which may be missing or wrong)."""
     settings = Settings(config)
     family = family_of(settings.model_types)
-    counted, buffers = without_buffers(tensors)
+    counted, buffers = without_buffers(part_numbers(tensors))
     placed = place_beside(counted, settings)
     text = [group for component, group in placed if component == ""]
     memories = find_memories(text, width_of(text, settings), settings)
