@@ -77,7 +77,8 @@ def _is_lookup(group: LogicalTensor, module: Sequence[str], vocabulary_size: int
         return False
     if words.lookup.any(module):  # a projection beside the table has few rows
         return 2 * shape[0] >= rows
-    if not rows or "embed" not in module[-1] or words.input_embedding.has(module[-1]) or words.head.has(module[-1]):
+    name = next((segment for segment in reversed(module) if segment != "*"), "")  # `value_embeds.3` is one of several
+    if not rows or "embed" not in name or words.input_embedding.has(name) or words.head.has(name):
         return False
     return shape[0] >= rows  # a second table of the vocabulary, or a larger one
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import comb
 
 from sizer.anatomy.settings import Settings
-from sizer.anatomy.top_k import TopK, zero_experts
+from sizer.anatomy.top_k import TopK, is_count, zero_experts
 from sizer.anatomy.unnamed import Unnamed, find_unnamed, is_wider_than_dense, layer_of, width_of
 from sizer.anatomy.vocabulary import vocabulary
 from sizer.notices import Notice
@@ -244,7 +244,10 @@ def _split(
 
 
 def _declared_counts(settings: Settings) -> frozenset[int]:
-    value = settings.integers(*vocabulary().keys.experts)
+    keys = vocabulary().keys.experts
+    value = settings.integers(*keys)
+    if value is None:  # in a group that nobody listed
+        value = [held for path, held, _ in settings.paths() if path.rpartition(".")[2] in keys and is_count(held)]
     numbers = value if isinstance(value, list) else [value] if value else []
     return frozenset(number for number in numbers if number > 1)
 
@@ -331,8 +334,9 @@ def _fused_count(group: LogicalTensor, segments: list[str], evidence: _Evidence)
     if unnamed := evidence.unnamed.fused_count(group):
         return unnamed
     if len(shape) >= 3 and shape[0] > 1:
-        if place is not None:
-            return shape[0]
+        if place is not None:  # the layers may stand in front of them: [layers, experts, out, in]
+            is_stacked = len(shape) > 3 and shape[0] not in counts and shape[1] in counts
+            return shape[1] if is_stacked else shape[0]
         is_mixer = words.mixer.any(segments) and not words.dense_ffn.any(segments)
         return shape[0] if shape[0] in counts and not is_mixer else None
     if group.shape is None:

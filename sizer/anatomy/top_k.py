@@ -10,7 +10,7 @@ from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import Family, vocabulary
 from sizer.values import frozen
 
-__all__ = ["TopK", "read_top_k", "zero_experts"]
+__all__ = ["TopK", "is_count", "read_top_k", "zero_experts"]
 
 
 @frozen
@@ -63,7 +63,7 @@ def zero_experts(settings: Settings) -> int:
     words = vocabulary().keys
     for key, value in settings.items():
         parts = _words_of(key)
-        if words.weightless.any(parts) and words.of_experts.any(parts) and _is_count(value):
+        if words.weightless.any(parts) and words.of_experts.any(parts) and is_count(value):
             return int(value)
     return 0
 
@@ -75,7 +75,7 @@ def _of_experts(settings: Settings, most: int) -> dict[str, int]:
     for path, value, _ in settings.paths():
         parts = _words_of(path)
         says_so = words.of_experts.any(parts) and words.chosen.any(parts) and not words.not_top_k.any(parts)
-        if says_so and _is_count(value) and value <= most:
+        if says_so and is_count(value) and value <= most:
             found.setdefault(path, int(value))
     return found
 
@@ -89,7 +89,7 @@ def _of_parts(settings: Settings, held: Collection[int]) -> dict[str, int]:
     words = vocabulary().keys
     found: dict[str, int] = {}
     for path, value, beside in settings.paths():
-        if not _is_count(value) or value > max(held, default=0):
+        if not is_count(value) or value > max(held, default=0):
             continue
         group, _, key = path.rpartition(".")
         parts, above = _words_of(key), _words_of(group)
@@ -114,7 +114,7 @@ def _counts_parts(beside: Mapping[str, Any], held: Collection[int]) -> bool:
     """Whether a group of keys has the number of experts under a key that does not speak of something else."""
     words = vocabulary().keys
     return any(
-        _is_count(value) and value in held and not words.not_top_k.any(parts) and not words.of_other_parts.any(parts)
+        is_count(value) and value in held and not words.not_top_k.any(parts) and not words.of_other_parts.any(parts)
         for key, value in beside.items()
         if (parts := _words_of(key)) not in _BARE
     )
@@ -125,5 +125,6 @@ def _words_of(key: str) -> list[str]:
     return [word for word in re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()) if word]
 
 
-def _is_count(value: object) -> bool:
+def is_count(value: object) -> bool:
+    """Whether a value of a config is a positive whole number."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -42,6 +42,8 @@ class Declared:
     """Schemes of groups of modules by name, pattern or class, where there are several."""
     widths: frozenset[int] = frozenset()
     """Layer dimensions that the configuration names."""
+    transforms: frozenset[str] = frozenset()
+    """Names of the submodules that keep rotations of a module's inputs or outputs (`R4_input`)."""
     unusable: tuple[str, ...] = ()
     """Sections that are no object, by key: what they say is not known."""
 
@@ -98,8 +100,20 @@ def read_declared(
         by_name=by_name,
         by_target=tuple(by_target) if len({scheme for _, scheme in by_target}) > 1 else (),
         widths=frozenset(_widths(config, depth=0)),
+        transforms=frozenset(name for section, _ in sections for name in _transforms(section)),
         unusable=tuple(_unusable(config)),
     )
+
+
+def _transforms(section: Mapping[str, Any]) -> Iterator[str]:
+    """`<scheme>_<location>` of each scheme: compressed-tensors, transform/factory/base.py."""
+    transforms = section.get("transform_config")
+    groups = transforms.get("config_groups") if isinstance(transforms, Mapping) else None
+    for name, scheme in groups.items() if isinstance(groups, Mapping) else ():
+        applied = scheme.get("apply") if isinstance(scheme, Mapping) else None
+        for step in applied if isinstance(applied, list) else ():
+            if isinstance(step, Mapping):
+                yield f"{name}_{step.get('location')}"
 
 
 def _unusable(config: Mapping[str, Any]) -> Iterator[str]:

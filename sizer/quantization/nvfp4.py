@@ -1,4 +1,4 @@
-"""NVFP4: two FP4 (E2M1) values a byte, an FP8 scale for every 16, and one scale for the whole tensor."""
+"""NVFP4: two FP4 (E2M1) values a byte, an FP8 scale for every 16 (or 32), and one scale for the whole tensor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from sizer.quantization.scaled import find_scaled
 
 __all__ = ["Nvfp4"]
 
-_BLOCK = 16
+_BLOCKS = (16, 32)
+"""Values that share a scale: 16, and 32 where FP8 activations are multiplied with them (ModelOpt, W4A8_NVFP4_FP8)."""
 _BYTES = frozenset({"U8", "I8"})
 
 
@@ -25,13 +26,14 @@ class Nvfp4(Format):
     name = "NVFP4"
 
     def read(self, module: Module) -> Iterator[Weight]:
-        """Byte tensors with an FP8 scale for every eight bytes."""
+        """Byte tensors with an FP8 scale for every eight bytes, or every sixteen."""
         for suffix in ("_packed", ""):
             for scaled in find_scaled(module, _BYTES, suffix=suffix):
                 scale = scaled.scale
                 if scale is None or scale.dtype not in ("F8_E4M3", "F8_E4M3FNUZ"):
                     continue
-                axis = packed_axis(scaled.kind.shape, scale.shape, block=_BLOCK)
+                axes = (packed_axis(scaled.kind.shape, scale.shape, block=block) for block in _BLOCKS)
+                axis = next((axis for axis in axes if axis is not None), None)
                 if axis is None:
                     continue
                 shape = doubled(scaled.kind.shape, axis)

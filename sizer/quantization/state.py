@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sizer.quantization.format import Module, join
 
 __all__ = ["dropped_reason"]
@@ -23,9 +25,10 @@ _WEIGHTS = (
 _QUANTIZER_STATE = ("_amax", "_scale", "_pre_quant_scale", "_bias_value", "_double_scale", "_global_amax")
 
 
-def dropped_reason(module: Module, leaf: str, *, is_quantised: bool) -> str:
+def dropped_reason(module: Module, leaf: str, transforms: Collection[str] = (), *, is_quantised: bool) -> str:
     """Why a leftover leaf carries no parameters; empty where it does. An unquantised checkpoint has no such leaves
-    but those of quantisers that were inserted and not applied (`input_quantizer._amax`).
+    but those of quantisers that were inserted and not applied (`input_quantizer._amax`). `transforms` are the names
+    of submodules that rotate inputs or outputs, and undo what was done to the weight.
 
     Sources: NVIDIA/Model-Optimizer, modelopt/torch/export/quant_utils.py, `_KV_CACHE_REPLACEMENTS`; vLLM,
     model_loader/weight_utils.py, `maybe_remap_kv_scale_name`; compressed-tensors, quantization/lifecycle.
@@ -35,6 +38,8 @@ def dropped_reason(module: Module, leaf: str, *, is_quantised: bool) -> str:
         return "quantiser statistics"
     if not is_quantised:
         return ""
+    if module.path.rpartition(".")[2] in transforms:
+        return "rotations of activations"
     kind = module.tensors[leaf]
     if kind.dtype == "F8_E8M0":
         return "block exponents"

@@ -47,7 +47,7 @@ def unpack(
         used = {leaf for weight in weights for leaf in weight.uses}
         rest = {leaf: kind for leaf, kind in module.tensors.items() if leaf not in used}
         for weight in PLAIN.read(replace(module, tensors=rest)):
-            reason = dropped_reason(module, weight.leaf, is_quantised=is_quantised)
+            reason = dropped_reason(module, weight.leaf, declared.transforms, is_quantised=is_quantised)
             if reason:
                 size = weight.stored_bytes(module) * len(module.indices)
                 dropped[reason] = dropped.get(reason, 0) + size

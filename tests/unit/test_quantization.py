@@ -606,3 +606,22 @@ def test_a_single_file_declares_its_packing_in_its_metadata(text: str, is_exact:
     weight = by_name(unpacked)["fc.weight"]
     assert weight.is_exact == is_exact
     assert weight.shape == ((512, 512) if is_exact else (512, 1024))
+
+
+def test_rotations_are_no_parameters() -> None:
+    """compressed-tensors stores the matrices of a transform below the module that they rotate (`R4_input`)."""
+    transform = {"type": "hadamard", "apply": [{"location": "input", "targets": ["re:.*down_proj$"]}]}
+    section = {"quant_method": "compressed-tensors", "transform_config": {"config_groups": {"R4": transform}}}
+    stored = [tensor("layers.0.down_proj.weight", "BF16", 8, 16),
+              tensor("layers.0.down_proj.R4_input.weight", "F64", 16, 16)]  # fmt: skip
+    unpacked = run(*stored, config={"quantization_config": section})
+    assert [group.name for group in unpacked.tensors] == ["layers.*.down_proj.weight"]
+    assert unpacked.dropped_bytes == {"rotations of activations": 16 * 16 * 8}
+
+
+def test_fp4_with_a_scale_for_every_32() -> None:
+    """ModelOpt's W4A8_NVFP4_FP8 keeps one FP8 scale for 32 values, two of which are a byte."""
+    stored = [tensor("a.weight", "U8", 64, 128), tensor("a.weight_scale", "F8_E4M3", 64, 8),
+              tensor("a.weight_scale_2", "F32"), tensor("a.input_scale", "F32")]  # fmt: skip
+    only = by_name(run(*stored))["a.weight"]
+    assert (only.shape, only.storage, only.is_exact) == ((64, 256), "NVFP4", True)

@@ -202,3 +202,24 @@ def test_experts_of_extra_prediction_layers_are_not_used(module: str) -> None:
     anatomy = count(experts)
     assert (anatomy.total, anatomy.active) == (FIXED + 384 + 192 + 64, FIXED + 192)
     assert anatomy.experts.moe_layers == 2
+
+
+def test_the_number_of_experts_in_a_group_that_nobody_listed() -> None:
+    """OLMo-core nests its keys three groups deep: experts flattened into rows are told by the number there."""
+    experts = {"model.layers.{0-1}.mlp.experts.mlp.w1": (24, 8), "model.layers.{0-1}.mlp.experts.mlp.w2": (24, 8)}
+    flat = {name: shape for name, shape in BASE.items() if "gate" not in name} | {
+        "model.layers.{0-1}.mlp.router.weight": (32,)
+    }
+    config = {"model": {"vocab_size": 16, "block": {"moe": {"num_experts": 4, "router": {"top_k": 2}}}}}
+    anatomy = analyse(tensors(flat | experts), config)
+    assert (anatomy.total, anatomy.active) == (FIXED + 768, FIXED + 384)
+
+
+def test_layers_stacked_in_front_of_the_experts() -> None:
+    """[layers, experts, out, in] are the declared number of experts, wherever the layers stand."""
+    base = {name.replace("layers.{0-1}", "layers"): (2, *shape) if "layers" in name else shape
+            for name, shape in BASE.items()}  # fmt: skip
+    experts = {"model.layers.mlp.experts.up_proj": (2, 4, 6, 8), "model.layers.mlp.experts.down_proj": (2, 4, 8, 6)}
+    anatomy = analyse(tensors(base | experts), CONFIG)
+    assert (anatomy.total, anatomy.active) == (FIXED + 768, FIXED + 384)
+    assert anatomy.experts.routed_experts == 4

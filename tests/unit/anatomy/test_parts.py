@@ -116,3 +116,30 @@ def test_an_adapter_is_counted_as_such() -> None:
     """LoRA matrices beside a model are its adapter."""
     anatomy = analyse(tensors(TEXT | {"model.layers.{0-1}.self_attn.o_proj.lora_A.weight": (2, 8)}), CONFIG)
     assert parts(anatomy)["adapter"] == 32
+
+
+def test_numbered_tables_of_the_vocabulary_are_lookup_tables() -> None:
+    """`value_embeds.3` adds a row of a table to the values of a layer: 2 x 16 x 4 of which a token reads one each."""
+    anatomy = analyse(tensors(TEXT | {"value_embeds.{0-1}.weight": (16, 4)}), CONFIG)
+    assert (anatomy.total, anatomy.active) == (512, 384)
+    assert parts(anatomy)["lookup_tables"] == 128
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model.layers.{0-1}.moe.tokens_per_expert", "in_proj.in_features_buffer", "in_proj.mask", "decoder.version"],
+)
+def test_counters_and_masks_are_no_parameters(name: str) -> None:
+    """What training counts, and masks and versions of modules, is stored and not learned."""
+    anatomy = analyse(tensors(TEXT | {name: (4,)}), CONFIG)
+    assert anatomy.total == 384
+    assert anatomy.buffers == (8 if "{" in name else 4)
+
+
+def test_the_encoder_of_a_speech_model_under_a_name_of_its_own() -> None:
+    """Mistral's own format keeps a Whisper encoder beside the text's table: all but the table hears."""
+    text = {name.replace("model.embed_tokens", "mm_whisper_embeddings.tok_embeddings"): shape
+            for name, shape in TEXT.items()}  # fmt: skip
+    hears = {"mm_whisper_embeddings.whisper_encoder.transformer.layers.{0-2}.attention.wq.weight": (4, 4)}
+    anatomy = analyse(tensors(text | hears), CONFIG)
+    assert (anatomy.total, anatomy.active) == (432, 384)
