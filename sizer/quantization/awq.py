@@ -30,7 +30,11 @@ class Awq(Format):
         inputs, words, outputs = carrier.shape[-2], carrier.shape[-1], scales.shape[-1]
         zeros = module.tensors.get("qzeros")
         bits = bits_of_row(words, outputs, BITS[carrier.dtype])
-        if bits is None or inputs % scales.shape[-2] or (zeros is not None and zeros.shape[-1:] != (words,)):
+        if (
+            bits is None
+            or not _is_grouped(module, inputs, scales.shape[-2])
+            or (zeros is not None and zeros.shape[-1:] != (words,))
+        ):
             return
         group = inputs // scales.shape[-2] if scales.shape[-2] > 1 else None
         yield Weight(
@@ -41,6 +45,12 @@ class Awq(Format):
             bits=bits,
             uses=module.present("qweight", "qzeros", "scales", "theta", "pairs", "channel_scales"),
         )
+
+
+def _is_grouped(module: Module, inputs: int, groups: int) -> bool:
+    """Whether the groups divide the inputs, or leave less than one group over."""
+    sizes = {scheme.group_size for scheme in module.schemes if scheme.group_size and scheme.group_size > 0}
+    return inputs % groups == 0 or any(groups in (inputs // size, -(-inputs // size)) for size in sizes)
 
 
 class AwqGemv(Format):

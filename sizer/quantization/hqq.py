@@ -15,6 +15,8 @@ _STATE = (
     "channel_wise", "optimize", "round_zero", "scale_q", "zero_q", "zero_scale", "meta_scale", "meta_zero", "scale2",
 )  # fmt: skip
 
+_USUAL_GROUPS = (64, 128, 32, 16, 8)
+
 
 class Hqq(Format):
     """`W_q` U8 [groups x bits / 8, group] + `scale` and `zero` [groups, 1] + settings as small tensors (axis 1).
@@ -70,4 +72,8 @@ def _solve(module: Module, carrier: Kind, scale: Kind | None) -> tuple[int, int,
         return carrier.elements * (container // bits), bits, "" if exact else "its padding cannot be told from values"
     if container == 32:
         return carrier.elements * 10, 3, "its padding cannot be told from values"
-    return carrier.elements * 2, 4, "its bits are not declared"
+    bits = 4
+    if scale is not None and scale.shape[:1] == (1,) and carrier.shape[1:] == scale.shape[1:]:  # axis 0
+        by_group = {carrier.shape[0] * (container // bits): bits for bits in (1, 2, 8, 4)}
+        bits = next((by_group[size] for size in _USUAL_GROUPS if size in by_group), bits)
+    return carrier.elements * (container // bits), bits, "its bits are not declared"

@@ -16,7 +16,7 @@ from sizer.quantization.format import Kind, Module, join
 __all__ = ["Repeated", "group_modules", "template_of"]
 
 _NUMBER = re.compile(r"(?<![^._])[0-9]{1,18}(?![^._])")
-_ORDINALS = ("_scale_2", "_factor_2")  # `weight_scale_2` is one name, not the second of several
+_ORDINALS = ("_scale_2", "_factor_2", "_zero_point_2")  # `weight_scale_2` is one name, not the second of several
 
 # Leaves that are the state of the parameter one level up: `q_proj.weight.absmax` belongs to `q_proj`.
 # bitsandbytes: bitsandbytes/functional.py, QuantState.as_dict; optimum-quanto: tensor/qbits/qbits.py.

@@ -21,14 +21,16 @@ _SCALES = (
 )  # fmt: skip
 _STATE = (
     *_SCALES, "_scale_2", "_weight_scale_2", "_global_scale", "_weight_global_scale", "_scale_max", "_per_tensor_scale",
-    "_zero_point", "_weight_zero_point", "_zp", "_zeros", "_shape", "_weight_shape", "_g_idx", "_weight_g_idx",
+    "_zero_point", "_zero_point_2",
+    "_weight_zero_point", "_zp", "_zeros", "_shape", "_weight_shape", "_g_idx", "_weight_g_idx",
     "_input_scale", "_input_scale_inv", "_output_scale", "_activation_scale", "_input_activation_scale",
     "_output_activation_scale", "_input_global_scale", "_input_zero_point", "_output_zero_point", "_scale_ub",
     "_format", "_pre_quant_scale", "_scaling_factor",
 )  # fmt: skip
 _BARE_SCALES = ("scale", "scale_inv", "scales", "scale_weight", "weights_scaling_factor", "SCB", "qscale_weight")
 _BARE = (
-    *_BARE_SCALES, "input_scale", "input_scale_inv", "output_scale", "input_global_scale", "output_global_scale",
+    *_BARE_SCALES, "input_scale", "input_scale_2", "input_scale_inv", "output_scale", "output_scale_2",
+    "input_global_scale", "output_global_scale",
     "input_zero_point", "output_zero_point", "activation_scale", "activation_scaling_factor", "act_scale",
     "input_activation_scale", "output_activation_scale", "input_scale_ub", "pre_quant_scale", "scale_input",
     "zero_point", "zero_points", "g_idx", "svdquant_lora_a", "svdquant_lora_b", "weights_scaling_factor_2",

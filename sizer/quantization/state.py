@@ -14,7 +14,8 @@ _KV_CACHE = (
     "k_global_scale", "v_global_scale",
 )  # fmt: skip
 _ACTIVATIONS = (
-    "input_scale", "input_scale_inv", "input_global_scale", "input_zero_point", "activation_scale", "act_scale",
+    "input_scale", "input_scale_2", "output_scale_2",
+    "input_scale_inv", "input_global_scale", "input_zero_point", "activation_scale", "act_scale",
     "input_activation_scale", "output_activation_scale", "output_scale", "output_global_scale", "output_zero_point",
     "pre_quant_scale", "input_scale_ub", "activation_scaling_factor", "qscale_act",
 )  # fmt: skip

@@ -625,3 +625,41 @@ def test_fp4_with_a_scale_for_every_32() -> None:
               tensor("a.weight_scale_2", "F32"), tensor("a.input_scale", "F32")]  # fmt: skip
     only = by_name(run(*stored))["a.weight"]
     assert (only.shape, only.storage, only.is_exact) == ((64, 256), "NVFP4", True)
+
+
+@pytest.mark.parametrize(
+    ("stored", "shape"),
+    [
+        ([("weight", "I32", 200, 57), ("weight_scale", "BF16", 200), ("weight_zero_point", "I32", 25)], (200, 456)),
+        ([("weight", "I32", 512, 32), ("weight_scale", "F32"), ("weight_scale_2", "F32", 512),
+          ("weight_zero_point_2", "I32", 64)], (512, 256)),
+        ([("weight", "I32", 456, 25), ("weight_scale", "BF16", 200)], (200, 456)),
+    ],
+    ids=["one scale per output", "over FP8", "packed along the output"],
+)  # fmt: skip
+def test_quark_with_one_scale_per_output(stored: list[tuple[Any, ...]], shape: tuple[int, int]) -> None:
+    """Zero points are packed like the weight, along the output: 25 words for 200 outputs are 4 bits."""
+    weights = by_name(run(*(tensor(f"a.{leaf}", dtype, *sizes) for leaf, dtype, *sizes in stored)))
+    assert {name: (group.shape, group.storage) for name, group in weights.items()} == {"a.weight": (shape, "INT4")}
+
+
+def test_quark_scales_of_fp4_activations() -> None:
+    """The second scale of the activations of an FP4 export is no parameter."""
+    stored = [tensor("a.weight", "U8", 64, 64), tensor("a.weight_scale", "F8_E4M3", 64, 8),
+              tensor("a.weight_scale_2", "F32"), tensor("a.input_scale_2", "F32")]  # fmt: skip
+    assert sum(group.total for group in run(*stored).tensors) == 64 * 128
+
+
+@pytest.mark.parametrize(("rows", "parameters"), [(32, 64 * 1024), (128, 128 * 1024), (16, 64 * 1024)])
+def test_hqq_without_a_declaration_takes_the_usual_group(rows: int, parameters: int) -> None:
+    """Grouped along the output, HQQ's bits are open: 64 values a group are likelier than 128, and those than 256."""
+    only = by_name(run(tensor("a.W_q", "U8", rows, 1024), tensor("a.scale", "F16", 1, 1024)))["a.weight"]
+    assert (only.parameters, only.is_exact) == (parameters, False)
+
+
+def test_awq_with_a_group_that_is_not_full() -> None:
+    """10,944 inputs in groups of 128 are 85 groups and a half: the declared size says so."""
+    stored = [tensor("a.qweight", "I32", 10944, 512), tensor("a.scales", "F16", 85, 4096),
+              tensor("a.qzeros", "I32", 85, 512)]  # fmt: skip
+    config = {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}
+    assert by_name(run(*stored, config=config))["a.weight"].shape == (4096, 10944)
