@@ -37,6 +37,10 @@ def text_components(
             yield ("output_head" if is_like_table and component in ("mixer", "other") else component), group
 
 
+_TALL, _TALLEST_MATRIX = 16, 1 << 17
+"""Rows to a column, and rows, that a table in a layer has and no matrix that is multiplied with."""
+
+
 def _component(group: LogicalTensor, layers: ExpertLayers, vocabulary_size: int | None) -> str:
     words, module = vocabulary(), module_of(group.name)
     in_layer = "*" in group.name
@@ -78,9 +82,13 @@ def _is_lookup(group: LogicalTensor, module: Sequence[str], vocabulary_size: int
     if words.lookup.any(module):  # a projection beside the table has few rows
         return 2 * shape[0] >= rows
     name = next((segment for segment in reversed(module) if segment != "*"), "")  # `value_embeds.3` is one of several
-    if not rows or "embed" not in name or words.input_embedding.has(name) or words.head.has(name):
+    if not rows or shape[0] < rows or words.input_embedding.has(name) or words.head.any(module):
         return False
-    return shape[0] >= rows  # a second table of the vocabulary, or a larger one
+    if "embed" in name:  # a second table of the vocabulary, or a larger one
+        return True
+    is_layer = words.mixer.any(module) or words.dense_ffn.any(module) or re.search(r"head|logit|proj|out", name)
+    is_tall = shape[0] == rows or shape[0] >= _TALLEST_MATRIX
+    return "*" in group.name and not is_layer and is_tall and shape[0] >= _TALL * shape[1]
 
 
 def without_copies(placed: Sequence[Placed], settings: Settings, family_default: bool | None) -> Unique:

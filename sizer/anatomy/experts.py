@@ -407,7 +407,7 @@ def _k_of(block: Block, order: int, top_k: TopK, blocks: int) -> int | None:
         return top_k.value
     layer = block[1][0] if block[1] else order
     if layer < len(top_k.per_layer):
-        return top_k.per_layer[layer]
+        return top_k.per_layer[layer] or None
     return top_k.per_layer[order] if len(top_k.per_layer) == blocks else None
 
 

@@ -30,6 +30,7 @@ Placed = tuple[str, LogicalTensor]
 """A group and its component; `""` stands for the text stack."""
 
 _INTEGERS = frozenset({"I64", "I32", "I16", "I8", "U64", "U32", "U16", "BOOL"})
+_COLOURS, _SMALLEST_PATCH = 3, 4
 _LAYER_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "block_count")
 
 
@@ -118,8 +119,16 @@ def place_beside(tensors: Iterable[LogicalTensor], settings: Settings) -> list[P
     if table is None:  # no text: a tower or a draft on its own is the model
         return [("" if component in TOWERS | {"mtp"} else component, group) for component, group in placed]
     placed = list(_place_predictions(placed, table.shape[-1] if table.shape else 0, settings))
-    is_multimodal = settings.has_towers or any(component in TOWERS for component, _ in placed)
+    is_multimodal = settings.has_towers or any(
+        component in TOWERS or _cuts_patches(group) for component, group in placed
+    )
     return list(_place_by_root(placed, _text_root(table, placed), settings)) if is_multimodal else placed
+
+
+def _cuts_patches(group: LogicalTensor) -> bool:
+    """Whether the kernel cuts patches from images of three colours: [width, 3, 14, 14], or with time before."""
+    shape = group.shape or ()
+    return len(shape) in (4, 5) and shape[1] == _COLOURS and shape[-1] == shape[-2] >= _SMALLEST_PATCH
 
 
 def _place_by_words(groups: Sequence[LogicalTensor], settings: Settings) -> Iterable[Placed]:

@@ -51,7 +51,8 @@ def read_top_k(settings: Settings, family: Family, held: Collection[int]) -> Top
         where = "there is no config.json" if settings.is_missing else f"config.json has no top-k{bare}"
         return TopK(value=None, reason=where)
     numbers = value if isinstance(value, list) else [value]
-    if bad := [number for number in numbers if not 0 < number <= most]:
+    fewest = 0 if any(numbers) and len(numbers) > 1 else 1  # a list may have zeros for the dense layers
+    if bad := [number for number in numbers if not fewest <= number <= most]:
         return TopK(value=None, reason=f"config.json says {bad[0]} experts per token, the layers have {most}")
     if len(set(numbers)) == 1:
         return TopK(value=numbers[0], source=key)

@@ -35,7 +35,7 @@ def unpack(
     `config` is the parsed config.json, `documents` the JSON files beside the weights by name, `metadata` the
     files' own. All three may be missing or wrong: they never raise. The bytes of the result sum to those given.
     """
-    modules, repeated = group_modules(stored)
+    modules, repeated = group_modules(_dotted(stored))
     declared = read_declared(config, documents, metadata)
     read, is_refuted = decode(modules, declared)
     pairs = [(module, weight) for module, weights in read for weight in weights]
@@ -63,6 +63,14 @@ def unpack(
         dropped_bytes=dropped,
         notices=tuple(remarks(pairs, declared, repeated, is_refuted=is_refuted)),
     )
+
+
+def _dotted(stored: Iterable[StoredTensor]) -> Iterable[StoredTensor]:
+    """Names with dots where a tree was flattened with slashes (`layer_0/attention/query`), as JAX does."""
+    stored = tuple(stored)
+    if any("." in tensor.name for tensor in stored) or not any("/" in tensor.name for tensor in stored):
+        return stored
+    return (tensor._replace(name=tensor.name.replace("/", ".")) for tensor in stored)
 
 
 def _logical(pairs: list[Pair]) -> list[LogicalTensor]:

@@ -663,3 +663,9 @@ def test_awq_with_a_group_that_is_not_full() -> None:
               tensor("a.qzeros", "I32", 85, 512)]  # fmt: skip
     config = {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}
     assert by_name(run(*stored, config=config))["a.weight"].shape == (4096, 10944)
+
+
+def test_slashes_between_names() -> None:
+    """A tree that JAX flattened has slashes: layers and modules are told apart as with dots."""
+    unpacked = run(tensor("layer_0/attn/query", "BF16", 8, 8), tensor("layer_1/attn/query", "BF16", 8, 8))
+    assert [(group.name, group.count) for group in unpacked.tensors] == [("layer_*.attn.query", 2)]

@@ -223,3 +223,12 @@ def test_layers_stacked_in_front_of_the_experts() -> None:
     anatomy = analyse(tensors(base | experts), CONFIG)
     assert (anatomy.total, anatomy.active) == (FIXED + 768, FIXED + 384)
     assert anatomy.experts.routed_experts == 4
+
+
+def test_top_k_by_layer_with_zeros_for_dense_layers() -> None:
+    """A list of top-k values by layer has a zero where a layer has no experts."""
+    base = {"model.embed_tokens.weight": (16, 8), "model.layers.0.mlp.up_proj.weight": (6, 8),
+            "model.layers.{1-2}.mlp.gate.weight": (4, 8)}  # fmt: skip
+    experts = {"model.layers.{1-2}.mlp.experts.{0-3}.up_proj.weight": (6, 8)}
+    anatomy = analyse(tensors(base | experts), CONFIG | {"num_experts_per_tok": [0, 1, 3], "num_experts": [0, 4, 4]})
+    assert anatomy.active == 128 + 48 + 64 + (1 + 3) * 48

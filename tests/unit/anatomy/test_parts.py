@@ -143,3 +143,34 @@ def test_the_encoder_of_a_speech_model_under_a_name_of_its_own() -> None:
     hears = {"mm_whisper_embeddings.whisper_encoder.transformer.layers.{0-2}.attention.wq.weight": (4, 4)}
     anatomy = analyse(tensors(text | hears), CONFIG)
     assert (anatomy.total, anatomy.active) == (432, 384)
+
+
+@pytest.mark.parametrize("name", ["model.layers.{0-1}.token_table.weight", "model.layers.{0-1}.recall.bigram.table"])
+def test_tables_in_layers_are_lookup_tables(name: str) -> None:
+    """A matrix of a layer with a row for each token, or with far more, and few columns, is read by row."""
+    wide = {"model.embed_tokens.weight": (4096, 8), "lm_head.weight": (4096, 8),
+            "model.layers.{0-1}.mlp.up_proj.weight": (4096, 8)}  # fmt: skip
+    rows = 4096 if "token" in name else 131_101
+    anatomy = analyse(tensors(wide | {name: (rows, 4)}), {**CONFIG, "vocab_size": 4096})
+    assert (anatomy.total, anatomy.active) == (4 * 4096 * 8 + 2 * rows * 4, 4 * 4096 * 8)
+
+
+def test_a_byte_vocabulary_makes_no_tables_of_matrices() -> None:
+    """With 256 tokens every matrix has a row for each; none of those in layers is a table."""
+    stack = {"model.embed_tokens.weight": (256, 64), "model.layers.{0-1}.thing.first.weight": (256, 64),
+             "model.layers.{0-1}.thing.second.weight": (2048, 64),
+             "model.layers.{0-1}.exit_head.weight": (256, 8)}  # fmt: skip
+    anatomy = analyse(tensors(stack), {**CONFIG, "vocab_size": 256})
+    assert anatomy.active == anatomy.total
+
+
+def test_a_tower_is_seen_by_the_kernel_that_cuts_patches() -> None:
+    """No word says vision and config.json has no known section: [4, 3, 14, 14] reads images all the same."""
+    retina = {
+        "retina.layers.{0-2}.attn.qkv.weight": (4, 4),
+        "retina.stem.weight": (4, 3, 14, 14),
+        "bridge.weight": (8, 4),
+    }
+    mind = {f"mind.{name.removeprefix('model.')}": shape for name, shape in TEXT.items()}
+    anatomy = analyse(tensors(mind | retina), {"mind_config": CONFIG})
+    assert (anatomy.total, anatomy.active) == (384 + 48 + 2352 + 32, 384)
