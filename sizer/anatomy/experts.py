@@ -46,6 +46,8 @@ class ExpertLayers:
     """Rows of the router of each layer, where a router was seen: experts without weights included."""
     unnamed: Unnamed
     """Those of them, and their routers, that no word tells."""
+    apart: frozenset[Block] = frozenset()
+    """Layers with several sets of experts that no router chooses from as one."""
     uses: dict[Block, int] = field(default_factory=dict)
     """Layers that pick from the experts of this one, where there are more than itself: routers without experts."""
 
@@ -89,7 +91,9 @@ def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertL
     layers = _collect(groups, evidence, router_rows)
     told = {layer_of(head.split(".")) for head, _ in layers.experts}
     unnamed = find_unnamed(groups, told, settings)
-    layers = _collect(groups, replace(evidence, unnamed=unnamed), router_rows) if unnamed.any else layers
+    if unnamed.any:
+        rows = {stack: router_rows.get(stack, set()) | set(more) for stack, more in unnamed.rows.items()}
+        layers = _collect(groups, replace(evidence, unnamed=unnamed), router_rows | rows)
     return replace(layers, uses=_uses(layers))
 
 
@@ -98,35 +102,95 @@ def _collect(groups: Sequence[LogicalTensor], evidence: _Evidence, router_rows: 
     sizes: dict[Block, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     indexed: dict[Block, set[int]] = defaultdict(set)
     fused: dict[Block, int] = {}
-    places: list[tuple[str, int] | None] = []
-    for group in groups:
-        segments, place = group.name.split("."), None
-        if words.shared_experts.any(segments):
-            pass
-        elif (star := _expert_star(group, segments, evidence)) is not None:
-            place = head, stars = _block_name(segments, star)
-            for index in group.indices:
-                block, expert = (head, index[:stars]), index[stars]
+    homes = [None if words.shared_experts.any(group.name.split(".")) else _home(group, evidence) for group in groups]
+    firsts = _first_numbers(groups, homes, router_rows)
+    for group, home in zip(groups, homes, strict=True):
+        if home is None:
+            continue
+        first = firsts.get((home.head, home.bank), 0)
+        for index in group.indices:
+            block = home.head, index[: home.stars]
+            if home.fused is None:
+                expert = first + index[home.stars]
                 indexed[block].add(expert)
                 sizes[block][expert] += group.parameters
-        elif (count := _fused_count(group, segments, evidence)) is not None:
-            place = head, stars = _fused_block_name(segments)
-            for index in group.indices:
-                fused[head, index[:stars]] = max(count, fused.get((head, index[:stars]), 0))
-                sizes[head, index[:stars]][-1] += group.parameters
-        places.append(place)
+            elif (home.head, home.bank) in firsts:  # one of several sets
+                for expert in range(first, first + home.fused):
+                    indexed[block].add(expert)
+                    sizes[block][expert] += group.parameters // home.fused
+            else:
+                fused[block] = max(home.fused, fused.get(block, 0))
+                sizes[block][-1] += group.parameters
     # `experts.0` alone is a dense layer under another name
     counts = {block: len(seen) for block, seen in indexed.items() if len(seen) > 1}
     counts.update({block: max(count, counts.get(block, 0)) for block, count in fused.items()})
-    routed, rest = _split(groups, places, counts)
+    routed, rest = _split(groups, [(home.head, home.stars) if home else None for home in homes], counts)
+    rows = {block: rows for block in counts if (rows := _rows_of(block, router_rows))}
+    split = {head for head, _ in firsts}
     return ExpertLayers(
         experts=counts,
         parameters={block: dict(by_expert) for block, by_expert in sizes.items() if block in counts},
         routed=tuple(routed),
         rest=tuple(rest),
-        router_rows={block: rows for block in counts if (rows := _rows_of(block, router_rows))},
+        router_rows=rows,
         unnamed=evidence.unnamed,
+        apart=frozenset(block for block, count in counts.items() if block[0] in split and rows.get(block) != count),
     )
+
+
+@frozen
+class _Home:
+    """Where a tensor of routed experts belongs."""
+
+    head: str
+    """The template of its MoE layer up to the experts."""
+    stars: int
+    """Numbers in it."""
+    bank: str
+    """The template of its set of experts: `layers.*.mlp.big_experts`."""
+    tail: str
+    """Its name within an expert."""
+    fused: int | None = None
+    """How many experts it holds; None for one."""
+
+
+def _home(group: LogicalTensor, evidence: _Evidence) -> _Home | None:
+    """Where a tensor belongs if it is of routed experts."""
+    segments = group.name.split(".")
+    if (star := _expert_star(group, segments, evidence)) is not None:
+        head, stars = _block_name(segments, star, evidence.unnamed)
+        return _Home(head=head, stars=stars, bank=".".join(segments[:star]), tail=".".join(segments[star + 1 :]))
+    if (count := _fused_count(group, segments, evidence)) is not None:
+        head, stars = _fused_block_name(segments)
+        depth = head.count(".") + 2
+        return _Home(
+            head=head, stars=stars, bank=".".join(segments[:depth]), tail=".".join(segments[depth:]), fused=count
+        )
+    return None
+
+
+def _first_numbers(
+    groups: Sequence[LogicalTensor], homes: Sequence[_Home | None], router_rows: dict[str, set[int]]
+) -> dict[tuple[str, str], int]:
+    """The number of the first expert of each set, where layers have several: whole networks under several words.
+
+    `up_experts.3` and `down_experts.3` are one expert, `big_experts.3.up` and `small_experts.3.up` are two. Sets of
+    equally many, without a router for all of them, have each a router of their own: a token uses the same of each.
+    """
+    tails: dict[tuple[str, str], set[str]] = defaultdict(set)
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for group, home in zip(groups, homes, strict=True):
+        if home is not None and len(group.shape or (0, 0)) > 1:
+            tails[home.head, home.bank].add(home.tail)
+            count = max(index[home.stars] for index in group.indices) + 1 if home.fused is None else home.fused
+            counts[home.head, home.bank] = max(count, counts[home.head, home.bank])
+    firsts: dict[tuple[str, str], int] = {}
+    for head, bank in sorted(tails):
+        alike = [other for other in tails if other[0] == head and len(tails[other] & tails[head, bank]) > 1]
+        numbers = [counts[other] for other in alike]
+        if len({*numbers}) > 1 or (len(alike) > 1 and sum(numbers) in _rows_near(head, router_rows)):
+            firsts[head, bank] = sum(counts[other] for other in alike if other[1] < bank)
+    return firsts
 
 
 def _uses(layers: ExpertLayers) -> dict[Block, int]:
@@ -161,6 +225,9 @@ def routed_active(layers: ExpertLayers, top_k: TopK, settings: Settings) -> Acti
     if top_k.value is None and not top_k.per_layer:
         least = 0 if zero else sum(min(_text_sizes(layers, block, settings)) for block in layers.experts)
         return ActiveRouted(mean=None, minimum=least, maximum=everything, reason=top_k.reason)
+    if layers.apart:
+        why = "layers have several sets of experts, and nothing says how many a token uses of each"
+        return ActiveRouted(mean=None, minimum=0, maximum=everything, reason=why)
     mean, low, high, varies, reason = Fraction(0), 0, 0, False, ""
     for order, block in enumerate(sorted(layers.experts)):
         k = _k_of(block, order, top_k, len(layers.experts))
@@ -315,10 +382,12 @@ def _expert_star(group: LogicalTensor, segments: list[str], evidence: _Evidence)
     return None
 
 
-def _block_name(segments: list[str], star: int) -> tuple[str, int]:
+def _block_name(segments: list[str], star: int, unnamed: Unnamed) -> tuple[str, int]:
     """The template of the MoE layer around the experts, and how many numbers stand in it."""
     words = vocabulary().indexed_experts
     head = segments[:star]
+    if ".".join(segments[: star + 1]) in unnamed.pooled:
+        head = head[:-1]
     is_grouped = vocabulary().grouped_experts.any(head)  # a set of its own beside the routed ones
     while (
         head and not is_grouped and any(words.has(segment) for segment in head[-2:])

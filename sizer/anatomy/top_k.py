@@ -10,7 +10,7 @@ from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import Family, vocabulary
 from sizer.values import frozen
 
-__all__ = ["TopK", "is_count", "read_top_k", "zero_experts"]
+__all__ = ["TopK", "is_count", "read_top_k", "says_picks", "zero_experts"]
 
 
 @frozen
@@ -57,6 +57,12 @@ def read_top_k(settings: Settings, family: Family, held: Collection[int]) -> Top
     if len(set(numbers)) == 1:
         return TopK(value=numbers[0], source=key)
     return TopK(value=None, per_layer=tuple(numbers), source=key)
+
+
+def says_picks(settings: Settings, count: int) -> bool:
+    """Whether config.json says, of anything that there may be `count` of, how many of them a token picks."""
+    keys = vocabulary().keys.experts_per_token
+    return settings.raw(*keys) is not None or bool(_of_experts(settings, count) or _of_parts(settings, {count}))
 
 
 def zero_experts(settings: Settings) -> int:

@@ -43,6 +43,7 @@ class _Keys:
     not_top_k: list[str]
     picked: list[str]
     of_other_parts: list[str]
+    of_heads: list[str]
     of_sampling: list[str]
     weightless: list[str]
 
@@ -146,6 +147,7 @@ class Keys:
         self.not_top_k = Words(table.not_top_k)
         self.picked = Words(table.picked)
         self.of_other_parts = Words(table.of_other_parts)
+        self.of_heads = Words(table.of_heads)
         self.of_sampling = Words(table.of_sampling)
         self.weightless = Words(table.weightless)
 

@@ -57,6 +57,39 @@ def test_every_layout_gives_the_same_counts(experts: dict[str, tuple[int, ...]])
     assert (anatomy.experts.routed_experts, anatomy.experts.moe_layers) == (4, 2)
 
 
+@pytest.mark.parametrize("is_fused", [False, True])
+def test_several_sets_of_experts_under_one_router_are_one(is_fused: bool) -> None:
+    """Two large and six small experts, of which a router of 8 rows picks two: 2/8 of 2 x (2 x 96 + 6 x 32)."""
+    experts: dict[str, tuple[int, ...]] = {"model.layers.{0-1}.mlp.router.weight": (8, 8)}
+    for word, number, inner in (("big", 2, 6), ("small", 6, 2)):
+        for name, shape in (("up", (inner, 8)), ("down", (8, inner))):
+            if is_fused:
+                experts[f"model.layers.{{0-1}}.mlp.{word}_experts.{name}"] = (number, *shape)
+            else:
+                experts[f"model.layers.{{0-1}}.mlp.{word}_experts.{{0-{number - 1}}}.{name}.weight"] = shape
+    base = {name: shape for name, shape in BASE.items() if "gate" not in name}
+
+    anatomy = analyse(tensors(base | experts), {**CONFIG, "num_experts": 8})
+
+    assert (anatomy.total, anatomy.active) == (384 + 128 + 768, 384 + 128 + 192)
+    assert anatomy.active_range == (384 + 128 + 2 * 2 * 32, 384 + 128 + 2 * 2 * 96)
+    assert anatomy.experts.routed_experts == 8
+
+
+def test_several_sets_of_experts_with_a_router_each_are_unknown() -> None:
+    """One top-k does not say how many of two and how many of six experts a token uses."""
+    experts: dict[str, tuple[int, ...]] = {}
+    for word, number, inner in (("big", 2, 6), ("small", 6, 2)):
+        experts[f"model.layers.{{0-1}}.mlp.{word}_router.weight"] = (number, 8)
+        experts[f"model.layers.{{0-1}}.mlp.{word}_experts.{{0-{number - 1}}}.up.weight"] = (inner, 8)
+        experts[f"model.layers.{{0-1}}.mlp.{word}_experts.{{0-{number - 1}}}.down.weight"] = (8, inner)
+
+    anatomy = count(experts)
+
+    assert (anatomy.active, anatomy.experts.routed_experts) == (None, 8)
+    assert "several sets" in anatomy.reason
+
+
 def test_fused_experts_of_a_packing_without_shapes() -> None:
     """Four-bit bitsandbytes stores a column of bytes: the number of experts comes from router and config.json."""
     experts = {"model.layers.{0-1}.mlp.experts.gate_up_proj": (4, 6, 8)}
