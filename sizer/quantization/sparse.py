@@ -14,7 +14,8 @@ __all__ = ["Bitmask", "Marlin24"]
 class Bitmask(Format):
     """`weight.bitmask` U8 [out, in / 8] + `weight.compressed` + `weight.shape` (+ `weight.row_offsets`).
 
-    With 2:4 sparsity `compressed` is [out, in / 2]; else it is a list of the values that are not zero.
+    Some versions leave out the parameter's name: `q_proj.bitmask`, `q_proj.compressed`, `q_proj.shape`. With 2:4
+    sparsity `compressed` is [out, in / 2]; else it is a list of the values that are not zero.
     Source: vllm-project/compressed-tensors 0.9 to 0.12, compressors/sparse_compressors.
     """
 
@@ -23,10 +24,11 @@ class Bitmask(Format):
     def read(self, module: Module) -> Iterator[Weight]:
         """Parameters with a bitmask."""
         for leaf, mask in module.tensors.items():
-            parameter = leaf.removesuffix(".bitmask")
-            values = module.tensors.get(f"{parameter}.compressed")
-            if parameter == leaf or values is None or len(mask.shape) < 2:
+            prefix = leaf.removesuffix("bitmask")
+            values = module.tensors.get(f"{prefix}compressed")
+            if prefix == leaf or values is None or len(mask.shape) < 2:
                 continue
+            parameter = prefix[:-1] or "weight"
             is_half = len(values.shape) > 1 and values.shape[:-1] == mask.shape[:-1]
             width = values.shape[-1] * 2 if is_half else mask.shape[-1] * 8
             shape = (*mask.shape[:-1], width)
@@ -37,8 +39,8 @@ class Bitmask(Format):
                 storage=f"{NAMES.get(values.dtype, values.dtype)} sparse",
                 bits=None if values.dtype in FLOATS else BITS.get(values.dtype),
                 uses=(
-                    f"{parameter}.compressed",
-                    *module.present(*(f"{parameter}.{part}" for part in ("bitmask", "shape", "row_offsets"))),
+                    f"{prefix}compressed",
+                    *module.present(*(f"{prefix}{part}" for part in ("bitmask", "shape", "row_offsets"))),
                     *state_of(module, parameter),
                 ),
                 is_exact=is_exact,

@@ -50,4 +50,5 @@ def dropped_reason(module: Module, leaf: str, transforms: Collection[str] = (), 
         return "KV cache scales"
     if last in _ACTIVATIONS or any(f"{other}_{name}" == last for other in module.tensors for name in _ACTIVATIONS):
         return "activation scales"
-    return "scales without a packed weight" if last in _WEIGHTS else ""
+    is_scale = last in _WEIGHTS or last.endswith("_scale_inv")  # of experts that are stored one by one beside them
+    return "scales without a packed weight" if is_scale else ""

@@ -669,3 +669,20 @@ def test_slashes_between_names() -> None:
     """A tree that JAX flattened has slashes: layers and modules are told apart as with dots."""
     unpacked = run(tensor("layer_0/attn/query", "BF16", 8, 8), tensor("layer_1/attn/query", "BF16", 8, 8))
     assert [(group.name, group.count) for group in unpacked.tensors] == [("layer_*.attn.query", 2)]
+
+
+@pytest.mark.parametrize("prefix", ["weight.", ""])
+def test_sparse_weights_with_and_without_the_parameter_s_name(prefix: str) -> None:
+    """Half of the values of a 2:4 matrix are stored, [64, 32] of [64, 64]; compressed-tensors 0.9 drops `weight.`."""
+    stored = [tensor(f"a.{prefix}compressed", "BF16", 64, 32), tensor(f"a.{prefix}bitmask", "U8", 64, 8),
+              tensor(f"a.{prefix}shape", "I64", 2, 1)]  # fmt: skip
+    weights = by_name(run(*stored))
+    assert {name: group.shape for name, group in weights.items()} == {"a.weight": (64, 64)}
+
+
+def test_scales_of_all_experts_beside_each_of_them() -> None:
+    """transformers keeps FP8 experts one by one and their block scales in one tensor: those are no parameters."""
+    stored = [tensor(f"experts.{number}.up_proj.weight", "F8_E4M3", 128, 256) for number in range(2)]
+    unpacked = run(*stored, tensor("experts.up_proj_scale_inv", "F32", 2, 1, 2))
+    assert sum(group.total for group in unpacked.tensors) == 2 * 128 * 256
+    assert unpacked.dropped_bytes == {"scales without a packed weight": 16}
