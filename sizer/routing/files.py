@@ -7,7 +7,7 @@ from sizer.errors import NotFoundError, SizerError, UsageError
 __all__ = ["unreadable"]
 
 
-def unreadable(path: object, error: OSError | EOFError, *, hint: str = "check the path") -> SizerError:
+def unreadable(path: object, error: Exception, *, hint: str = "check the path") -> SizerError:
     """The error for a file that could not be opened or read: NotFoundError where there is none of that name."""
     if isinstance(error, FileNotFoundError):
         return NotFoundError(f"`{path}` is no file", code="route.no_file", because="nothing has that name", hint=hint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -11,7 +10,8 @@ from pathlib import Path
 from sizer.errors import UsageError
 from sizer.routing.traffic.engine import LARGE_ROWS, read_with_duckdb
 from sizer.routing.traffic.histogram import read_histogram
-from sizer.routing.traffic.reader import Traffic, as_text, expand, open_log, read_traffic, sample_rows
+from sizer.routing.traffic.reader import Traffic, expand, read_traffic
+from sizer.routing.traffic.rows import as_text, form_of, is_plain, open_log, read_table
 from sizer.routing.traffic.schemas import custom_schema
 
 __all__ = ["LARGE_ROWS", "collect_logs", "load_histogram"]
@@ -38,7 +38,12 @@ def collect_logs(
         )  # fmt: skip
     if parquet or _is_for_duckdb(paths):
         progress(f"DuckDB reads {len(paths):,} files")
-        return read_with_duckdb(paths, schema=schema, sessions=sessions), len(paths)
+        try:
+            return read_with_duckdb(paths, schema=schema, sessions=sessions), len(paths)
+        except UsageError as error:
+            if parquet or error.code != "usage.file":
+                raise
+        progress("DuckDB stumbled over a line: reading without it")
     processes = min(_MOST_PROCESSES, os.cpu_count() or 1)
     traffic = read_traffic(
         paths, schema=schema, processes=processes, progress=lambda rows: progress(f"{rows:,} rows read")
@@ -47,15 +52,15 @@ def collect_logs(
 
 
 def _is_for_duckdb(paths: Sequence[str]) -> bool:
-    """Whether text logs are large, plain rows, and DuckDB is there to read them."""
+    """Whether text logs are large, plain rows in one form, and DuckDB is there to read them."""
     if "-" in paths or find_spec("duckdb") is None:
         return False
     if sum(Path(path).stat().st_size for path in paths) < _DUCKDB_BYTES:
         return False
-    rows = sample_rows(paths[0])
-    with open_log(paths[0]) as stream:
-        first = stream.readline(1 << 20)
-    return bool(rows) and b'"resourceSpans"' not in first and first.lstrip()[:1] != b"["
+    if not all(is_plain(path) or Path(path).suffix == ".gz" for path in paths):
+        return False
+    forms = {form_of(path) for path in paths}
+    return len(forms) == 1 and forms.pop().kind in ("lines", "csv")
 
 
 def load_histogram(path: str, switches: str = "") -> Traffic:
@@ -73,7 +78,7 @@ def load_histogram(path: str, switches: str = "") -> Traffic:
         traffic.has_sessions = True
         with open_log(switches) as stream:
             try:
-                for row in csv.DictReader(as_text(stream)):
+                for row in read_table(as_text(stream), switches):
                     lower = {name.lower(): value for name, value in row.items()}
                     traffic.sessions.add_pair(
                         lower["before_model"], lower["model"], int(lower["turns"]), int(lower["prefix_tokens"])

@@ -16,6 +16,7 @@ from typing import Any
 from sizer.errors import UsageError
 from sizer.routing.extras import require_duckdb
 from sizer.routing.traffic.reader import Clock, Traffic, no_rows, sample_rows
+from sizer.routing.traffic.rows import form_of
 from sizer.routing.traffic.schemas import RowReader, Schema, detect_schema
 from sizer.routing.traffic.sql import Dialect, census_sql, sessions_sql
 
@@ -32,10 +33,9 @@ _LOCAL = Dialect(
 )
 _UNTOLD = "no model or token counts"
 _JSON_TYPES = ("JSON", "VARCHAR")
-_FIELDS = (
-    "model", "input", "output", "cached", "time", "id", "session", "decision", "reasoning", "total", "written",
-    "status", "cache_hit", "kind",
-)  # fmt: skip
+_NOTHING = "NULL"
+_WHOLE_TYPES = ("BIGINT", "INTEGER", "UBIGINT", "UINTEGER", "SMALLINT", "USMALLINT", "TINYINT", "UTINYINT", "HUGEINT")
+_COUNTS = ("input", "output", "cached", "written", "reasoning", "total")
 
 
 def read_with_duckdb(
@@ -60,6 +60,7 @@ def read_with_duckdb(
             connection.execute(f"SET memory_limit = '{memory_limit}'")
             connection.execute("SET temp_directory = ?", [spill])
             connection.execute("SET preserve_insertion_order = false")
+            connection.execute("SET TimeZone = 'UTC'")  # of times that name none
             if threads:
                 connection.execute(f"SET threads = {int(threads)}")
             return _read(connection, paths, schema, sessions)
@@ -80,7 +81,9 @@ def _read(connection: Any, paths: Sequence[str], schema: Schema | None, sessions
     if may_follow and not is_parquet and {"session", "time"} <= columns.keys():
         source, columns, rules = _loaded(connection, source, columns, rules)  # it is read twice, and parsed once
     traffic = Traffic(schema=reader.schema.title)
-    _count(connection, source, columns, rules, traffic, has_statistics=is_parquet)
+    _count(
+        connection, source, columns, rules, traffic, has_statistics=is_parquet, has_reasoning=reader.has("reasoning")
+    )
     if not traffic.histogram:
         raise no_rows(traffic)
     wanted = traffic.rows <= LARGE_ROWS if sessions is None else sessions
@@ -114,17 +117,37 @@ def _text_files(connection: Any, paths: Sequence[str], schema: Schema | None) ->
     """As `_parquet`, of CSV or JSON Lines: only the columns of the schema's fields."""
     sample = sample_rows(paths[0])
     reader = RowReader(schema or detect_schema(sample, where=paths[0]), sample)
-    roots = {path[0]: "VARCHAR" for name in _FIELDS for path in reader.paths(name)}
-    roots |= {path[0]: "JSON" for name in _FIELDS for path in reader.paths(name) if len(path) > 1}
-    if ".csv" in Path(paths[0]).suffixes[-2:]:
-        source = f"read_csv({_listed(paths)}, union_by_name = true, all_varchar = true)"
+    fields = [path for name in reader.schema.fields if name not in ("text", "score") for path in reader.paths(name)]
+    roots = {path[0]: "VARCHAR" for path in fields} | {path[0]: "JSON" for path in fields if len(path) > 1}
+    form = form_of(paths[0])
+    if form.kind == "csv":
+        source = (
+            f"read_csv({_listed(paths)}, union_by_name = true, all_varchar = true, header = true, null_padding = true, "
+            f"delim = {_text(form.delimiter)}, quote = '\"', escape = '\"')"
+        )
         roots = {name: kind for name, kind in roots.items() if any(name in row for row in sample)}
     else:
         columns = ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in roots.items())
         source = (
             f"read_json({_listed(paths)}, format = 'newline_delimited', ignore_errors = true, columns = {{{columns}}})"
         )
+        texts = [
+            root for root, kind in roots.items() if kind == "JSON" and any(_is_json(row.get(root)) for row in sample)
+        ]
+        if texts:  # JSON inside text, as a database's export has it
+            unpacked = ", ".join(f"{_unpacked(_quoted(root))} AS {_quoted(root)}" for root in texts)
+            source = f"(SELECT * REPLACE ({unpacked}) FROM {source})"
     return source, reader, roots
+
+
+def _unpacked(column: str) -> str:
+    """A JSON column whose values may be text that holds JSON."""
+    inside = f"TRY_CAST(json_extract_string({column}, '$') AS JSON)"
+    return f"CASE WHEN json_type({column}) = 'VARCHAR' THEN {inside} ELSE {column} END"
+
+
+def _is_json(value: Any) -> bool:
+    return isinstance(value, str) and value[:1] in ("{", "[")
 
 
 def _loaded(
@@ -153,26 +176,60 @@ def _expressions(reader: RowReader, types: Mapping[str, str]) -> dict[str, str]:
     """An SQL expression for every field that the sample rows have."""
     found = {}
     for name in ("model", "input", "output", "cached", "time", "id", "session", "decision", "reasoning"):
-        paths = reader.paths(name)
-        if paths:
-            found[name] = _first(paths, types)
-    if reader.schema.input_excludes_cached and {"input", "output"} <= found.keys():
-        parts = {
-            name: f"COALESCE(TRY_CAST({_first(reader.paths(name), types)} AS BIGINT), 0)" if reader.paths(name) else "0"
-            for name in ("input", "output", "total", "cached", "written")
-        }
-        given = f"TRY_CAST({found['input']} AS BIGINT)"
-        found["input"] = (
-            f"(CASE WHEN {parts['total']} = {parts['input']} + {parts['output']} THEN {given} "
-            f"ELSE {given} + {parts['cached']} + {parts['written']} END)"
-        )
+        expression = _first(reader.paths(name), types)
+        if expression != _NOTHING:
+            found[name] = expression
+    whole = {name: _whole(reader.paths(name), types) for name in _COUNTS}
+    found |= {name: whole[name] for name in ("input", "output") if name in found}
+    if "cached" in found:  # one that is no count rules its row out, as in `RowReader.count`
+        is_empty = f"COALESCE(CAST({found['cached']} AS VARCHAR), '') = ''"
+        found["cached"] = f"(CASE WHEN {is_empty} THEN 0 ELSE COALESCE({whole['cached']}, -1) END)"
+    if "time" in found and types.get(reader.paths("time")[0][0]) in (*_JSON_TYPES, *_WHOLE_TYPES, "DOUBLE"):
+        found["time"] = _seconds(found["time"])
+    if reader.schema.is_split and {"input", "output"} <= found.keys():
+        found |= _put_together(reader.schema, whole)
     return found
+
+
+def _whole(paths: Sequence[tuple[str, ...]], types: Mapping[str, str]) -> str:
+    """A whole number from a number or its text, null from any other: DuckDB's own cast rounds."""
+    value = _first(paths, types)
+    if value == _NOTHING or all(
+        len(path) == 1 and types.get(path[0], _WHOLE_TYPES[0]) in _WHOLE_TYPES for path in paths
+    ):
+        return value
+    number = f"TRY_CAST({value} AS DOUBLE)"
+    return f"(CASE WHEN {number} = FLOOR({number}) AND ABS({number}) < 1e15 THEN CAST({number} AS BIGINT) END)"
+
+
+def _seconds(value: str) -> str:
+    """Seconds since 1970 from ISO 8601 text of any zone or a number, as `reader.parse_time`."""
+    number = f"TRY_CAST({value} AS DOUBLE)"
+    scaled = " ".join(f"WHEN {number} < {1e10 * scale:.0f} THEN {number} / {scale}" for scale in (1, 1000, 1_000_000))
+    scaled = (
+        f"CASE WHEN {number} <= 0 OR {number} >= 1e19 OR ISNAN({number}) THEN NULL {scaled} ELSE {number} / 1e9 END"
+    )
+    return f"(CASE WHEN {number} IS NULL THEN EPOCH(TRY_CAST({value} AS TIMESTAMPTZ)) ELSE {scaled} END)"
+
+
+def _put_together(schema: Schema, whole: Mapping[str, str]) -> dict[str, str]:
+    """Input and output with the cached and reasoning tokens that they leave out, as `RowReader.count` finds them."""
+    part = {name: f"COALESCE({expression}, 0)" for name, expression in whole.items()}
+    stored = f"({part['cached']} + {part['written']})" if schema.input_excludes_cached else "0"
+    thought = part["reasoning"] if schema.output_excludes_reasoning else "0"
+    rest = f"({whole['total']} - {whole['input']} - {whole['output']})"
+    told = f"CASE WHEN {rest} = {stored} + {thought} THEN {{0}} WHEN {rest} = {stored} THEN {{1}} "
+    told += f"WHEN {rest} = {thought} THEN {{2}} WHEN {rest} = 0 THEN 0 ELSE {{0}} END"
+    return {
+        "input": f"({whole['input']} + {told.format(stored, stored, 0)})",
+        "output": f"({whole['output']} + {told.format(thought, 0, thought)})",
+    }
 
 
 def _first(paths: Sequence[tuple[str, ...]], types: Mapping[str, str]) -> str:
     usable = [_path(path, types) for path in paths if _is_there(path, types)]
     if not usable:
-        return "NULL"
+        return _NOTHING
     return usable[0] if len(usable) == 1 else f"COALESCE({', '.join(f'CAST({one} AS VARCHAR)' for one in usable)})"
 
 
@@ -202,7 +259,7 @@ def _rules(reader: RowReader, types: Mapping[str, str]) -> list[tuple[str, str]]
     found = []
     for rules, is_kept in ((reader.schema.keep, True), (reader.schema.drop, False)):
         for name, values in rules.items():
-            if not reader.paths(name):
+            if _first(reader.paths(name), types) == _NOTHING:
                 continue
             value = f"CAST({_first(reader.paths(name), types)} AS VARCHAR)"
             listed = ", ".join(map(_text, values))
@@ -218,6 +275,7 @@ def _count(
     traffic: Traffic,
     *,
     has_statistics: bool,
+    has_reasoning: bool,
 ) -> None:
     """The histogram, the times, routing decisions and reasoning where the log has them, and why rows do not count."""
     if not {"model", "input", "output"} <= columns.keys():
@@ -256,7 +314,7 @@ def _count(
         _see(clock, (first, last))
         reasoned += reasoning
     traffic.clock = clock
-    if "reasoning" in columns:
+    if has_reasoning or reasoned:
         traffic.reasoning_requests = reasoned
 
 

@@ -19,6 +19,7 @@ from sizer.errors import UsageError
 
 __all__ = [
     "COLUMNS",
+    "MOST_TOKENS",
     "TIER_EDGES",
     "Cell",
     "Histogram",
@@ -31,6 +32,9 @@ __all__ = [
 
 # Prompt lengths above which some host bills the whole request at other rates (genai-prices 0.2.3).
 TIER_EDGES = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
+
+MOST_TOKENS = (1 << 30) - 1
+"""A request with more tokens, in or out, is none: a mistake, or the sum of many."""
 
 COLUMNS = (
     "model", "input_tier", "input_bucket", "output_bucket", "requests", "input_tokens", "output_tokens",

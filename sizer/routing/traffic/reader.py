@@ -1,49 +1,43 @@
-"""Request logs read without extras: JSON Lines and CSV, plain or gzipped, from files or stdin.
+"""Request logs counted without extras, from files or stdin.
 
 One pass, bounded memory: rows go into the histogram and are forgotten. Parquet goes to `engine`.
 """
 
 from __future__ import annotations
 
-import codecs
-import contextlib
-import csv
 import functools
-import gzip
-import io
+import glob
 import itertools
 import json
-import sys
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
-
-import msgspec
+from typing import Any
 
 from sizer import units
 from sizer.errors import NotFoundError, UsageError
-from sizer.routing.files import unreadable
-from sizer.routing.traffic.histogram import Cell, Histogram
+from sizer.routing.traffic.histogram import MOST_TOKENS, Cell, Histogram
+from sizer.routing.traffic.rows import BATCH, Form, Row, form_of, is_nested, is_plain, open_log, read_batches, unrolled
 from sizer.routing.traffic.schemas import RowReader, Schema, detect_schema
 from sizer.routing.traffic.sessions import Sessions
 
 __all__ = [
-    "LARGE_BYTES", "Clock", "Traffic", "as_text", "expand", "last_user_text", "no_rows", "open_log",
-    "parse_time", "read_batches", "read_traffic", "sample_rows",
+    "LARGE_BYTES", "Clock", "Traffic", "expand", "last_user_text", "no_rows", "parse_time", "read_traffic",
+    "sample_rows",
 ]  # fmt: skip
 
 LARGE_BYTES = 64 * 1024 * 1024
-
-
 _SAMPLE = 400
-_BATCH = 200
-_DECODE = msgspec.json.Decoder().decode  # 4 us a line of 770 bytes, where json.loads takes 7
+_LINES = Form(kind="lines")
 
-Row = Mapping[str, Any]
+_MOMENT = re.compile(
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[T ](?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)"
+    r"(?:Z|\s?[+-][0-9]{2}(?::?[0-9]{2})?)?"
+)
+
 Progress = Callable[[int], None]
 
 
@@ -86,132 +80,28 @@ class Traffic:
 
 
 def expand(patterns: Iterable[str]) -> list[str]:
-    """The files of paths and globs, sorted within each; `-` is stdin. Raises NotFoundError for one without a file."""
-    found: list[str] = []
-    for pattern in patterns:
-        if pattern == "-" or Path(pattern).is_file():
-            found.append(pattern)
-            continue
-        root = Path(pattern).anchor or "."
-        relative = str(Path(pattern).relative_to(root)) if Path(pattern).is_absolute() else pattern
-        matched = sorted(str(path) for path in Path(root).glob(relative) if path.is_file()) if "*" in pattern else []
-        if not matched:
-            raise NotFoundError(
-                f"`{pattern}` is no file", code="route.no_log",
-                because="nothing of that name exists, and as a glob it matches nothing",
-                hint="give a file, a quoted glob ('logs/*.jsonl') or - for stdin",
-            )  # fmt: skip
-        found += matched
-    return found
+    """The files of paths and globs, each once, sorted within each; `-` is stdin, and a pipe is read as a file.
 
-
-@contextmanager
-def open_log(path: str, part: tuple[int, int] | None = None) -> Iterator[IO[bytes]]:
-    """A log's bytes, gunzipped where it is gzip; `-` is stdin; `part` is a range of bytes of a plain file."""
-    try:
-        with contextlib.ExitStack() as stack:
-            raw: Any = sys.stdin.buffer if path == "-" else stack.enter_context(Path(path).open("rb"))
-            if part is not None:
-                raw = io.BufferedReader(_Part(raw, part), 1 << 18)
-            elif raw.peek(2)[:2] == b"\x1f\x8b":
-                raw = stack.enter_context(gzip.open(raw))
-            if raw.peek(3)[:3] == codecs.BOM_UTF8:
-                raw.read(3)
-            yield raw
-    except BrokenPipeError:
-        raise
-    except (OSError, EOFError) as error:
-        raise unreadable(path, error, hint="check the file") from error
-
-
-def as_text(lines: Iterable[bytes]) -> Iterator[str]:
-    """A log's lines as text, their ends as they are."""
-    return (line.decode("utf-8", "replace") for line in lines)
-
-
-class _Part(io.RawIOBase):
-    """A range of bytes of a file."""
-
-    def __init__(self, whole: IO[bytes], part: tuple[int, int]) -> None:
-        start, self._left = part[0], part[1] - part[0]
-        self._whole = whole
-        whole.seek(start)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._whole.read(min(len(buffer), self._left))
-        buffer[: len(data)] = data
-        self._left -= len(data)
-        return len(data)
-
-
-def read_batches(stream: IO[bytes], path: str) -> Iterator[list[Row | None]]:
-    """The rows of one stream, some hundred at a time; None for a line that is no object.
-
-    CSV by its suffix, else JSON Lines. A JSON array or a page (`{"data": [...]}`) on one line, and OTLP's
-    nested spans, are unrolled.
+    Raises NotFoundError for one without a file.
     """
-    if ".csv" in Path(path).suffixes[-2:]:
-        csv.field_size_limit(1 << 30)
-        rows = csv.DictReader(as_text(stream))
-        while batch := list(itertools.islice(rows, _BATCH)):
-            yield list(batch)
-        return
-    while lines := list(itertools.islice(stream, _BATCH)):
-        try:
-            values: list[Any] = [_DECODE(line) for line in lines]
-        except (msgspec.MsgspecError, RecursionError):
-            values = list(_one_by_one(lines))
-        if values and is_nested(values[0]):  # a log is nested from its first line on; a stray line is met in `_count`
-            values = [row for value in values for row in unrolled(value)]
-        yield values
-
-
-def is_nested(value: Any) -> bool:
-    """Whether a line holds several rows: an array, a page, or OTLP's spans."""
-    if value.__class__ is not dict or "resourceSpans" in value:
-        return True
-    return "data" in value and "model" not in value and isinstance(value["data"], list)
-
-
-def _one_by_one(lines: Iterable[bytes]) -> Iterator[Any]:
-    """The value of each line that is not blank; None for one that is not JSON. The standard parser knows NaN."""
-    for line in lines:
-        if not line.isspace():
-            try:
-                yield json.loads(line.decode("utf-8", "replace"))
-            except (ValueError, RecursionError):
-                yield None
-
-
-def unrolled(value: Any) -> Iterator[Row | None]:
-    """The rows of a line; None for what is no object."""
-    if isinstance(value, list):
-        for item in value:
-            yield from unrolled(item)
-    elif not isinstance(value, dict):
-        yield None
-    elif "resourceSpans" in value:
-        yield from _spans(value)
-    elif is_nested(value):
-        yield from unrolled(value["data"])
-    else:
-        yield value
-
-
-def _spans(document: dict[str, Any]) -> Iterator[Row]:
-    """OTLP spans with their attributes as a plain mapping."""
-    for resource in document["resourceSpans"]:
-        for scope in resource.get("scopeSpans", []):
-            for span in scope.get("spans", []):
-                attributes = {item["key"]: _otlp_value(item.get("value", {})) for item in span.get("attributes", [])}
-                yield {**span, "attributes": attributes}
-
-
-def _otlp_value(value: dict[str, Any]) -> Any:
-    return next(iter(value.values()), None)
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        path = Path(pattern)
+        if pattern == "-" or path.is_file() or path.is_fifo():
+            found[pattern] = None
+            continue
+        matched = sorted(name for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
+        if not matched:
+            is_folder = path.is_dir()
+            raise NotFoundError(
+                f"`{pattern}` is {'a folder' if is_folder else 'no file'}", code="route.no_log",
+                because="a log is a file" if is_folder
+                else "nothing of that name exists, and as a glob it matches nothing",
+                hint=f"give its files: --log '{path / '*.jsonl'}'" if is_folder
+                else "give a file, a quoted glob ('logs/*.jsonl') or - for stdin",
+            )  # fmt: skip
+        found.update(dict.fromkeys(matched))
+    return list(found)
 
 
 def read_traffic(
@@ -227,7 +117,7 @@ def read_traffic(
     for path in paths:
         with open_log(path) as stream:
             batches = read_batches(stream, path)
-            sample = list(itertools.islice(batches, _SAMPLE // _BATCH))
+            sample = list(itertools.islice(batches, _SAMPLE // BATCH))
             if not sample:
                 continue
             if reader is None:
@@ -251,10 +141,9 @@ def read_traffic(
 
 def _is_large(path: str) -> bool:
     """Whether a file is worth more than one process and can be cut at its lines."""
-    if path == "-" or {".csv", ".gz"} & set(Path(path).suffixes):
+    if path == "-" or Path(path).stat().st_size < LARGE_BYTES:
         return False
-    with Path(path).open("rb") as stream:
-        return Path(path).stat().st_size >= LARGE_BYTES and stream.read(2) != b"\x1f\x8b"
+    return is_plain(path) and form_of(path).kind in ("lines", "nested")
 
 
 def _count_in_parts(path: str, reader: RowReader, traffic: Traffic, processes: int, progress: Progress) -> None:
@@ -266,7 +155,7 @@ def _count_in_parts(path: str, reader: RowReader, traffic: Traffic, processes: i
     with ProcessPoolExecutor(max_workers=max(1, len(parts) - 1), mp_context=get_context("spawn")) as pool:
         others = [pool.submit(_count_part, path, part, reader.schema, reader.sample) for part in parts[1:]]
         with open_log(path, parts[0]) as stream:
-            _count(read_batches(stream, path), reader, traffic, lambda rows: progress(rows * len(parts)))
+            _count(read_batches(stream, path, _LINES), reader, traffic, lambda rows: progress(rows * len(parts)))
         for other in others:
             traffic.extend(other.result())
 
@@ -275,7 +164,7 @@ def _count_part(path: str, part: tuple[int, int], schema: Schema, sample: Sequen
     reader = RowReader(schema, sample)
     traffic = Traffic(schema=schema.title, sessions=Sessions(is_part=True))
     with open_log(path, part) as stream:
-        _count(read_batches(stream, path), reader, traffic, lambda _: None)
+        _count(read_batches(stream, path, _LINES), reader, traffic, lambda _: None)
     return traffic
 
 
@@ -295,7 +184,7 @@ def _cut(path: str, processes: int) -> list[tuple[int, int]]:
 def sample_rows(path: str) -> list[Row]:
     """The first rows of a log that are objects."""
     with open_log(path) as stream:
-        batches = itertools.islice(read_batches(stream, path), _SAMPLE // _BATCH)
+        batches = itertools.islice(read_batches(stream, path), _SAMPLE // BATCH)
         return [row for batch in batches for row in batch if isinstance(row, dict)]
 
 
@@ -315,7 +204,7 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
     are found by comparing them as they are written.
     """
     add, follow, see = traffic.histogram.add, traffic.sessions.add, traffic.clock.see
-    take, reasons, excludes = reader.take, reader.reasons, reader.schema.input_excludes_cached
+    take, reasons, excludes = reader.take, reader.reasons, reader.schema.is_split
     left_out, decisions = traffic.left_out, traffic.decisions
     reasoned = 0
     for batch in batches:
@@ -343,7 +232,9 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
             if cached is None:
                 cached = 0
             if excludes or not (
-                given.__class__ is made.__class__ is cached.__class__ is int and 0 <= cached <= given and made >= 0
+                given.__class__ is made.__class__ is cached.__class__ is int
+                and 0 <= cached <= given <= MOST_TOKENS
+                and 0 <= made <= MOST_TOKENS
             ):
                 counted = reader.count(row, given, made, cached)
                 if counted is None:
@@ -354,9 +245,11 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
                         left_out["no token counts"] += 1
                     continue
                 given, made, cached = counted
-            if not model:
-                left_out["no model"] += 1
-                continue
+            if not model or model.__class__ is not str:
+                if not model or isinstance(model, dict | list | bool):
+                    left_out["no model"] += 1
+                    continue
+                model = str(model)
             add(model, given, made, cached)
             if when is not None:
                 when = see(when)
@@ -368,7 +261,7 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
                 reasoned += 1
         traffic.rows += len(batch) - strays
         progress(traffic.rows)
-    if reader.has("reasoning"):
+    if reader.has("reasoning") or reasoned:
         traffic.reasoning_requests = (traffic.reasoning_requests or 0) + reasoned
     traffic.has_sessions |= reader.has("session")
 
@@ -376,25 +269,35 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
 class Clock:
     """The earliest and the latest time of a log, compared as written where all are written alike.
 
-    ISO 8601 times of one zone sort as text, once a `Z` at the end no longer hides the fraction.
+    ISO 8601 times of one zone sort as text, once the zone no longer hides the fraction; times written otherwise are
+    put into the words of the first. What is no time is passed over.
     """
 
     def __init__(self) -> None:
         self.first: Any = None
         self.last: Any = None
         self._is_text: bool | None = None
+        self._length = self._end = 0
+        self._zone = self._marks = ""  # what follows the time; what stands before it, and before its fraction
 
     def see(self, when: Any) -> Any:
-        """Take note of a time; returns what orders it among the log's."""
+        """Take note of a time; returns what orders it among the log's, None where it is none."""
         if self._is_text is None:
-            self._is_text = when.__class__ is str and len(when) >= 19 and when[4:5] == when[7:8] == "-"
-        if self._is_text and when.__class__ is str:
-            if when[-1:] == "Z":
-                when = when[:-1]
+            self._learn(when)
+        if self._is_text:
+            if (
+                when.__class__ is str
+                and len(when) == self._length
+                and when[self._end :] == self._zone
+                and when[10:20:9] == self._marks
+            ):
+                when = when[: self._end]
+            else:
+                when = self._written_alike(when)
         else:
-            when = parse_time(when) or 0.0
-            if self._is_text:
-                return str(when)
+            when = parse_time(when)
+        if when is None:
+            return None
         if self.first is None:
             self.first = self.last = when
         elif when > self.last:
@@ -403,11 +306,34 @@ class Clock:
             self.first = when
         return when
 
+    def _learn(self, when: Any) -> None:
+        """How the log writes its times, from the first."""
+        match = _MOMENT.fullmatch(when) if isinstance(when, str) else None
+        if match and parse_time(when) is not None:
+            self._is_text, self._length, self._end = True, len(when), match.end("time")
+            self._zone, self._marks = when[self._end :], when[10:20:9]
+        elif parse_time(when) is not None:
+            self._is_text = False
+
+    def _written_alike(self, when: Any) -> str | None:
+        """A time in the words of the log's first, without the zone."""
+        match = _MOMENT.fullmatch(when) if isinstance(when, str) else None
+        if match and when[match.end("time") :] == self._zone:
+            return f"{match['day']}{self._marks[0]}{match['time']}"
+        seconds = parse_time(when)
+        if seconds is None:
+            return None
+        zone = datetime.fromisoformat(f"2000-01-01T00:00:00{self._zone.strip()}").tzinfo or UTC
+        try:
+            return datetime.fromtimestamp(seconds, zone).replace(tzinfo=None).isoformat(self._marks[0])
+        except (ValueError, OverflowError, OSError):
+            return None
+
     def extend(self, other: Clock) -> None:
         """Take note of another clock's times."""
         for when in (other.first, other.last):
             if when is not None:
-                self.see(when)
+                self.see(when + other._zone if isinstance(when, str) else when)
 
     def span_seconds(self) -> float | None:
         """Seconds from the earliest to the latest; None where the log has fewer than two times."""
@@ -423,10 +349,10 @@ def parse_time(value: Any) -> float | None:
         except ValueError:
             pass
         try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
+            moment = datetime.fromisoformat(value.strip().removesuffix(" UTC"))
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
             return None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -434,8 +360,13 @@ def parse_time(value: Any) -> float | None:
     return None
 
 
-def _scaled(number: float) -> float:
-    """Seconds from seconds, milliseconds, microseconds or nanoseconds: whichever falls before the year 2286."""
+def _scaled(number: float) -> float | None:
+    """Seconds from seconds, milliseconds, microseconds or nanoseconds: whichever falls before the year 2286.
+
+    None for what is no such time: 0, a time before 1970, NaN.
+    """
+    if not 0 < number < 1e19:
+        return None
     for scale in (1.0, 1e3, 1e6):
         if abs(number) / scale < 1e10:
             return number / scale
@@ -448,8 +379,8 @@ def last_user_text(value: Any) -> str:
         stripped = value.lstrip()
         if stripped[:1] in ("[", "{"):
             try:
-                return last_user_text(json.loads(stripped))
-            except ValueError:
+                return last_user_text(json.loads(stripped)) or value
+            except (ValueError, RecursionError):
                 return value
         return value
     if isinstance(value, dict):

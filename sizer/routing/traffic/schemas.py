@@ -13,6 +13,7 @@ from dataclasses import field
 from typing import Any
 
 from sizer.errors import UsageError
+from sizer.routing.traffic.histogram import MOST_TOKENS
 from sizer.tables import load_table
 from sizer.values import frozen
 
@@ -38,6 +39,12 @@ class Schema:
     keep: dict[str, list[str]] = field(default_factory=dict)
     drop: dict[str, list[str]] = field(default_factory=dict)
     input_excludes_cached: bool = False
+    output_excludes_reasoning: bool = False
+
+    @property
+    def is_split(self) -> bool:
+        """Whether a row's input or output is a part of what it names beside it."""
+        return self.input_excludes_cached or self.output_excludes_reasoning
 
     def paths(self, name: str) -> list[Path]:
         """Where a field is found, best first."""
@@ -121,7 +128,8 @@ def look_up(row: Any, path: Path) -> Any:
 
 def _columns(row: Mapping[str, Any], prefix: str = "", depth: int = 2) -> Iterable[str]:
     for key, value in row.items():
-        yield prefix + key
+        if key:
+            yield prefix + key
         if depth > 1 and isinstance(value, Mapping):
             yield from _columns(value, f"{prefix}{key}/", depth - 1)
 
@@ -134,7 +142,7 @@ class RowReader:
 
     `take(row)` gives a value for each of `TAKEN`, None where there is none, and a tuple of the values that
     the schema's rules look at. A lambda of plain subscripts, made for the paths that the sample rows have, does it
-    in half a microsecond; a row that lacks one of them goes the long way.
+    in half a microsecond; a row that lacks one of them, or has a field that no sample row has, goes the long way.
     """
 
     def __init__(self, schema: Schema, sample: Sequence[Mapping[str, Any]]) -> None:
@@ -144,16 +152,23 @@ class RowReader:
         self._rules += [(name, frozenset(values), False) for name, values in schema.drop.items()]
         self.names = [*TAKEN, *(name for name, _, _ in self._rules)]
         self._paths = {name: _likeliest_first(schema.paths(name), sample) for name in self.names}
+        self._seen = {
+            name
+            for name in self.names
+            if any(look_up(row, path) is not None for path in schema.paths(name) for row in sample)
+        }
+        if "session" not in self._seen:  # following them is dear, so a log has them from its start or has none
+            self._paths["session"] = []
         self._get = {name: _getter(paths) for name, paths in self._paths.items()}
         self.take = self._made_for(sample)
         self.reasons: dict[Values, str] = {}
 
     def has(self, name: str) -> bool:
         """Whether any sample row has the field."""
-        return bool(self._paths[name])
+        return name in self._seen
 
     def paths(self, name: str) -> list[Path]:
-        """Where the sample rows have a field, most of them first."""
+        """Where a field is found, where most of the sample rows have it first."""
         known = self._paths.get(name)
         return _likeliest_first(self.schema.paths(name), self.sample) if known is None else known
 
@@ -168,13 +183,19 @@ class RowReader:
             for name, paths in self._paths.items()
             if paths and sum(_subscript(row, paths[0]) is not None for row in sample) > 0.9 * len(sample)
         }
-        rare = [name for name, paths in self._paths.items() if paths and name not in usual]
-        parts = [
-            "row" + "".join(f"[{key!r}]" for key in usual[name]) if name in usual
-            else f"get_{rare.index(name)}(row)" if name in rare
-            else "None"
-            for name in self.names
-        ]  # fmt: skip
+        rare = [name for name, paths in self._paths.items() if paths]
+        parts = []
+        for name in self.names:
+            get = f"get_{rare.index(name)}(row)" if name in rare else "None"
+            if name in usual:
+                plain = "row" + "".join(f"[{key!r}]" for key in usual[name])
+                others = len(self._paths[name]) > 1
+                parts.append(f"(at if (at := {plain}) is not None else {get})" if others else plain)
+            elif name in rare and name not in self._seen:
+                hints = dict.fromkeys(_where_missing(path, sample) for path in self._paths[name])
+                parts.append(f"({get} if {' or '.join(hints)} else None)")
+            else:
+                parts.append(get)
         scope = {f"get_{number}": self._get[name] for number, name in enumerate(rare)}
         judged = "".join(f"{part}," for part in parts[len(TAKEN) :])
         source = f"lambda row: ({', '.join(parts[: len(TAKEN)])}, ({judged}))"
@@ -213,24 +234,48 @@ class RowReader:
         """(input, output, cached tokens) as whole numbers, cached ones part of the input; None if they are not."""
         try:
             given, made, cached = _integer(given), _integer(made), _integer(cached or 0)
-            if self.schema.input_excludes_cached:
-                given += self._left_out(row, given, made, cached)
-        except (TypeError, ValueError):
+            if self.schema.is_split:
+                more_given, more_made = self._left_out(row, given, made, cached)
+                given, made = given + more_given, made + more_made
+        except (TypeError, ValueError, OverflowError):
             return None
-        return None if given < 0 or made < 0 or cached < 0 else (given, made, min(cached, given))
+        if not (0 <= given <= MOST_TOKENS and 0 <= made <= MOST_TOKENS and cached >= 0):
+            return None
+        return given, made, min(cached, given)
 
-    def _left_out(self, row: Mapping[str, Any], given: int, made: int, cached: int) -> int:
-        """Cached tokens that the input count leaves out: all, unless the row's total is just input plus output."""
+    def _left_out(self, row: Mapping[str, Any], given: int, made: int, cached: int) -> tuple[int, int]:
+        """Cached and reasoning tokens that the input and output counts leave out, as the row's total tells.
+
+        Where it does not, both do: a log that names the parts beside each other means them to be added up.
+        """
+        stored = cached + _integer(self.get("written", row) or 0) if self.schema.input_excludes_cached else 0
+        thought = _integer(self.get("reasoning", row) or 0) if self.schema.output_excludes_reasoning else 0
         total = self.get("total", row)
-        if total is not None and _integer(total) == given + made:
-            return 0
-        return cached + _integer(self.get("written", row) or 0)
+        if total is not None:
+            rest = _integer(total) - given - made
+            for left_out in ((stored, thought), (stored, 0), (0, thought), (0, 0)):
+                if rest == sum(left_out):
+                    return left_out
+        return stored, thought
 
 
 def _likeliest_first(paths: Sequence[Path], sample: Sequence[Mapping[str, Any]]) -> list[Path]:
-    """The paths that sample rows have, most of them first, then the others; none where no row has any."""
+    """The paths, the one that most of the sample rows have first."""
     counts = {path: sum(look_up(row, path) is not None for row in sample) for path in paths}
-    return sorted(paths, key=lambda path: -counts[path]) if any(counts.values()) else []
+    return sorted(paths, key=lambda path: -counts[path])
+
+
+def _where_missing(path: Path, sample: Sequence[Mapping[str, Any]]) -> str:
+    """An expression that is true where a row may have a path that no sample row has: it has the first key they lack.
+
+    What comes before that key is in nearly all rows; in one without it the expression raises.
+    """
+    known = 0
+    while known < len(path) - 1 and sum(isinstance(_subscript(row, path[: known + 1]), dict) for row in sample) > (
+        0.9 * len(sample)
+    ):
+        known += 1
+    return f"{path[known]!r} in row" + "".join(f"[{key!r}]" for key in path[:known])
 
 
 def _subscript(row: Any, path: Path) -> Any:
@@ -269,6 +314,8 @@ def _integer(value: Any) -> int:
     """A whole number from a number or its text, as OTLP and CSV write it. Raises ValueError."""
     if isinstance(value, bool):
         raise ValueError("a truth value is no count")
+    if isinstance(value, str) and not value.isascii():
+        raise ValueError("not a number in ASCII")
     number = float(value) if not isinstance(value, int) else value
     if number != int(number):
         raise ValueError("not whole")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from sizer.errors import UsageError
 from sizer.routing.calibration.text_router import load_router
-from sizer.routing.traffic.reader import as_text, last_user_text, open_log, read_batches
+from sizer.routing.traffic.reader import last_user_text
 from sizer.routing.traffic.report import Decision, ScoreReport
+from sizer.routing.traffic.rows import Form, as_text, is_table, open_log, read_batches, sniff
 from sizer.routing.traffic.schemas import known_schemas, look_up
 
 __all__ = ["logged_scores", "read_prompts", "score_prompts"]
@@ -24,18 +25,23 @@ def read_prompts(path: str) -> Iterator[str]:
     paths: list[tuple[str, ...]] = [(name,) for name in _PROMPTS]
     paths += [place for schema in known_schemas() for place in schema.paths("text")]
     with open_log(path) as stream:
-        text = as_text(stream)
-        if ".csv" in Path(path).suffixes[-2:]:
-            csv.field_size_limit(1 << 30)
-            for row in csv.DictReader(text):
-                yield _prompt(row, paths)
+        form, lines = sniff(stream, path)
+        if form.kind == "csv" and not is_table(path):
+            head = next(lines, b"")
+            names = {name.strip("\"' \r\n") for name in head.decode("utf-8", "replace").split(form.delimiter)}
+            lines = itertools.chain([head], lines)
+            if not names & {place[0] for place in paths}:  # text with commas in it
+                form = Form(kind="lines")
+        if form.kind != "lines":
+            for batch in read_batches(lines, path, form):
+                yield from (_prompt(row, paths) for row in batch)
             return
-        for line in text:
+        for line in as_text(lines):
             if line.lstrip()[:1] == "{":
                 try:
                     yield _prompt(json.loads(line), paths)
                     continue
-                except ValueError:
+                except (ValueError, RecursionError):
                     pass
             if not line.isspace():
                 yield line.strip()

@@ -33,7 +33,7 @@ class Switch:
 
 
 class Sessions:
-    """Follows sessions through a log in time order."""
+    """Follows sessions through a log in time order, from the oldest turn or from the newest."""
 
     def __init__(self, *, is_part: bool = False) -> None:
         """`is_part`: of a log that is counted in parts, so that sessions may go on across the border."""
@@ -41,22 +41,24 @@ class Sessions:
         self._first: dict[str, Turn] = {}
         self._last: dict[str, Turn] = {}
         self._pairs: dict[tuple[str, str], list[int]] = {}
+        self._is_newest_first: bool | None = None
         self.out_of_order = 0
-        """Turns older than the one before them in the log; they start anew."""
+        """Turns against the log's own order; they start anew."""
         self.forgotten = 0
         """Sessions that were dropped because too many were open."""
 
     def add(self, session: str, model: str, given: int, made: int, when: Any) -> None:
-        """The next turn of a session; `when` is anything that orders."""
+        """The next turn of a session; `when` is anything that orders, or None where the log does not say."""
         last = self._last
         before = last.pop(session, None)
         turn = (model, given, given + made, when)
         last[session] = turn
         if before is not None:
-            if when < before[3]:
-                self.out_of_order += 1
+            is_usual = self._is_newest_first is False and when is not None and when.__class__ is before[3].__class__
+            if not is_usual or when <= before[3]:
+                self._follow(before, turn)
                 return
-            prefix = before[2] if before[2] < given else given
+            prefix = before[2] if before[2] < given else given  # as `_follow`, for the rows of a log in order
             pair = self._pairs.get((before[0], model))
             if pair is None:
                 self._pairs[before[0], model] = [1, prefix]
@@ -70,14 +72,26 @@ class Sessions:
             del last[next(iter(last))]
             self.forgotten += 1
 
+    def _follow(self, before: Turn, turn: Turn) -> None:
+        """Count two turns that are next to each other in the log. One without a time follows in the log's order."""
+        if before[3].__class__ is turn[3].__class__ and before[3] != turn[3]:
+            is_older = bool(turn[3] < before[3])
+            if self._is_newest_first is None:
+                self._is_newest_first = is_older
+            if is_older is not self._is_newest_first:
+                self.out_of_order += 1
+                return
+        if self._is_newest_first:
+            before, turn = turn, before
+        self.add_pair(before[0], turn[0], 1, min(before[2], turn[1]))
+
     def extend(self, later: Sessions) -> None:
         """Add what came later in the log, and the turns that follow across the border."""
+        if self._is_newest_first is None:
+            self._is_newest_first = later._is_newest_first
         for session, turn in later._first.items():
             if (before := self._last.pop(session, None)) is not None:
-                if turn[3] < before[3]:
-                    self.out_of_order += 1
-                else:
-                    self.add_pair(before[0], turn[0], 1, min(before[2], turn[1]))
+                self._follow(before, turn)
             elif len(self._first) < self._most_first:
                 self._first.setdefault(session, turn)
         self._last.update(later._last)

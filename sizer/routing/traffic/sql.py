@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from sizer.errors import UsageError
-from sizer.routing.traffic.histogram import BUCKET_FACTOR, BUCKET_OFFSET, TIER_EDGES
+from sizer.routing.traffic.histogram import BUCKET_FACTOR, BUCKET_OFFSET, MOST_TOKENS, TIER_EDGES
 from sizer.values import frozen
 
 __all__ = [
@@ -23,6 +23,11 @@ __all__ = [
     "sessions_sql",
     "table_name",
 ]
+
+_COUNTED = (
+    f"input_tokens BETWEEN 0 AND {MOST_TOKENS} AND output_tokens BETWEEN 0 AND {MOST_TOKENS} AND cached_tokens >= 0"
+)
+"""Where a row has token counts that a request can have."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.$-]*(/[A-Za-z_][A-Za-z0-9_.$-]*)*")
 
@@ -106,7 +111,7 @@ FROM (
   FROM (
     {_requests(dialect, table, columns, where)}
   ) counted
-  WHERE model IS NOT NULL AND model <> '' AND input_tokens >= 0 AND output_tokens >= 0 AND cached_tokens >= 0
+  WHERE model IS NOT NULL AND model <> '' AND {_COUNTED}
 ) bucketed
 GROUP BY model, input_tier, input_bucket, output_bucket
 ORDER BY model, input_tier, input_bucket, output_bucket"""
@@ -122,24 +127,25 @@ def census_sql(dialect: Dialect, table: str, columns: Mapping[str, str], rules: 
     tokens.
     """
     also = [name for name in ("time", "decision", "reasoning") if name in columns]
-    extra = "".join(f", CAST({columns[name]} AS {dialect.text}) AS {name}" for name in also)
+    extra = "".join(
+        f", {columns[name] if name == 'time' else f'CAST({columns[name]} AS {dialect.text})'} AS {name}"
+        for name in also
+    )
     extra += "".join(f", {condition} AS rule_{number}" for number, condition in enumerate(rules))
     judged = " ".join(f"WHEN rule_{number} THEN {number}" for number in range(len(rules)))
-    judged += (
-        " WHEN (model <> '' AND input_tokens >= 0 AND output_tokens >= 0 AND cached_tokens >= 0) IS NOT TRUE "
-        f"THEN {len(rules)}"
-    )
+    judged += f" WHEN (model <> '' AND {_COUNTED}) IS NOT TRUE THEN {len(rules)}"
     kept = "".join(f", {name}" for name in also)
     cleared = ", ".join(
         f"CASE WHEN reason IS NULL THEN {name} END AS {name}"
         for name in ("model", "input_tokens", "output_tokens", "cached_tokens")
     )
     by = "reason, model, input_tier, input_bucket, output_bucket"
+    ends = ", ".join(f"CAST({end}(time) AS {dialect.text})" for end in ("MIN", "MAX"))
     reasoned = f"COUNT(*) FILTER ({dialect.cast.format('reasoning', dialect.integer)} > 0)"
     return f"""\
 SELECT {"GROUPING(model) = 1, reason, decision" if "decision" in columns else "FALSE, reason, NULL"}, model, input_tier,
   input_bucket, output_bucket, COUNT(*), SUM(input_tokens), SUM(output_tokens), SUM(cached_tokens),
-  {"MIN(time), MAX(time)" if "time" in columns else "NULL, NULL"}, {reasoned if "reasoning" in columns else "0"}
+  {ends if "time" in columns else "NULL, NULL"}, {reasoned if "reasoning" in columns else "0"}
 FROM (
   SELECT reason{kept}, model, input_tokens, output_tokens, {_bucketed(dialect)}
   FROM (
@@ -192,7 +198,7 @@ FROM (
   FROM (
     {_requests(dialect, table, columns, where, extra)}
   ) counted
-  WHERE model IS NOT NULL AND model <> '' AND input_tokens >= 0 AND output_tokens >= 0
+  WHERE model IS NOT NULL AND model <> '' AND {_COUNTED}
     AND CAST(session_key AS {dialect.text}) <> ''
 ) turns
 WHERE before_model IS NOT NULL
