@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import field
 
 from sizer.anatomy import experts
+from sizer.anatomy.adapters import find_companions, without_untrained
 from sizer.anatomy.components import head_is_tied, table_parameters, text_components, without_copies
 from sizer.anatomy.memories import find_memories
 from sizer.anatomy.numbering import part_numbers
@@ -99,8 +100,11 @@ def analyse(tensors: Sequence[LogicalTensor], config: dict[str, object] | None) 
     """The anatomy of one model from its logical tensors and its config.json (which may be missing or wrong)."""
     settings = Settings(config)
     family = family_of(settings.model_types)
-    counted, buffers = without_buffers(part_numbers(tensors))
-    placed = place_beside(counted, settings)
+    trained, untrained, said = without_untrained(part_numbers(tensors))
+    counted, buffers = without_buffers(trained)
+    companions = find_companions(counted)
+    placed = place_beside([group for group in counted if group.name not in companions], settings)
+    placed += [("adapter", group) for group in counted if group.name in companions]
     text = [group for component, group in placed if component == ""]
     memories = find_memories(text, width_of(text, settings), settings)
     text = [group for group in text if group not in memories]
@@ -139,11 +143,11 @@ def analyse(tensors: Sequence[LogicalTensor], config: dict[str, object] | None) 
         experts=_describe(layers, top_k, settings, text),
         head_is_tied=tied,
         tied_copy_parameters=sum(group.total for group in unique.copies),
-        buffers=buffers,
+        buffers=buffers + untrained,
         reason=routed.reason,
         model_types=tuple(settings.model_types),
         components_of=tuple(unique.placed),
-        notices=tuple(_notices(layers, top_k, settings)),
+        notices=(*said, *_notices(layers, top_k, settings)),
     )
 
 

@@ -20,6 +20,13 @@ class _Beside:
 
 
 @frozen
+class _Adapters:
+    frozen: list[str]
+    constants: list[str]
+    companions: list[str]
+
+
+@frozen
 class _Experts:
     indexed: list[str]
     numbered: list[str]
@@ -54,6 +61,7 @@ class _Table:
     checked: object
     beside_the_text: list[_Beside]
     buffers: list[str]
+    adapters: _Adapters
     constants: list[str]
     experts: _Experts
     mtp_markers: list[str]
@@ -161,6 +169,12 @@ class Vocabulary:
             (row.component, Words(row.roots or []), Words(row.segments or [])) for row in table.beside_the_text
         ]
         self.buffers = Words(table.buffers)
+        self.adapter = Words(
+            segment for row in table.beside_the_text if row.component == "adapter" for segment in row.segments or []
+        )
+        self.adapter_frozen = Words(table.adapters.frozen)
+        self.adapter_constants = Words(table.adapters.constants)
+        self.adapter_companions = Words(table.adapters.companions)
         self.constants = Words(table.constants)
         self.keys = Keys(table.keys)
         self.indexed_experts = Words(table.experts.indexed)
