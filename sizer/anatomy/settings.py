@@ -51,6 +51,13 @@ class Settings:
         self.is_missing = not self.config
         self.notices: list[Notice] = []
         self._scopes = list(self._find_scopes())
+        for key, value in self.config.items():
+            is_model = key.endswith("_config") and (key in (*_TEXT_CONFIGS, *_OUTER_CONFIGS) or _names_a_tower(key))
+            if is_model and not isinstance(value, dict | None):
+                self._say_ignored(key, value, "an object")
+        for key, kind, words in (("architectures", list, "a list of names"), ("model_type", str, "a name")):
+            if not isinstance(self.config.get(key), kind | None):
+                self._say_ignored(key, self.config[key], words)
 
     def _find_scopes(self) -> Iterator[dict[str, Any]]:
         """Configs that describe the text, most specific first; last those that only their vocabulary tells."""
@@ -122,8 +129,11 @@ class Settings:
 
     def flags(self, *keys: str) -> set[bool]:
         """Every boolean under these keys, over all scopes: two where a multimodal config contradicts itself."""
-        found = (scope.get(key) for scope in self._scopes for key in keys)
-        return {value for value in found if isinstance(value, bool)}
+        found = [(key, scope.get(key)) for scope in self._scopes for key in keys]
+        for key, value in found:
+            if not isinstance(value, bool | None):
+                self._say_ignored(key, value, "true or false")
+        return {value for _, value in found if isinstance(value, bool)}
 
     def text(self, *keys: str) -> str | None:
         """A text; None where there is none."""
@@ -161,10 +171,12 @@ class Settings:
             yield from _paths(scope, "", _DEEPEST)
 
     def _ignored(self, keys: tuple[str, ...], value: Any) -> None:
+        self._say_ignored(next((key for key in keys if self.raw(key) is not None), keys[0]), value, "a usable number")
+
+    def _say_ignored(self, key: str, value: Any, expected: str) -> None:
         shown = repr(value)
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        key = next((key for key in keys if self.raw(key) is not None), keys[0])
-        notice = Notice(code="config.type", message=f"config.json: `{key}` is {shown}, not a usable number; ignored")
+        notice = Notice(code="config.type", message=f"config.json: `{key}` is {shown}, not {expected}; ignored")
         if notice not in self.notices:
             self.notices.append(notice)
 

@@ -290,8 +290,9 @@ class _Loader:
             self._without_index(draft, path, error)
             return
         draft.weight_map = index["weight_map"]
-        if isinstance(metadata := index.get("metadata"), dict):
-            draft.documents[path.rpartition("/")[2]] = metadata
+        if isinstance(index.get("metadata"), dict):
+            draft.documents[path.rpartition("/")[2]] = index["metadata"]
+        self._check_metadata(index.get("metadata"), path)
         shards = dict.fromkeys(draft.weight_map.values())
         folder = layout.folder_of(path)
         present, absent = [], []
@@ -365,6 +366,19 @@ class _Loader:
                 because="its `weight_map` has values that are no file names",
             )
         return index
+
+    def _check_metadata(self, metadata: object, path: str) -> None:
+        """Say what of an index's `metadata` is of no usable type."""
+        if not isinstance(metadata, dict | None):
+            self._notice(
+                "index.metadata", f"`{path}`: `metadata` is {_shown(metadata)}, not an object; it was ignored."
+            )
+            return
+        for key in ("total_size", "total_parameters"):
+            value = (metadata or {}).get(key)
+            is_number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+            if value is not None and not is_number and not (isinstance(value, str) and value.isdigit()):
+                self._notice("index.metadata", f"`{path}`: `{key}` is {_shown(value)}, not a number; it was ignored.")
 
     def _read_headers(self, drafts: Sequence[_Draft]) -> tuple[Part, ...]:
         readable = [draft for draft in drafts if draft.weights.is_read]
@@ -603,6 +617,11 @@ def _inner(folder: str, root: str) -> str:
 def _quoted(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
     return ", ".join(f"`{name[:100]}`" for name in names[:_NAMES_SHOWN]) + more
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _first_words(error: Exception) -> str:

@@ -105,6 +105,34 @@ def test_index_and_shards() -> None:
     assert checkpoint.notices == ()
 
 
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        (["total_size", 64], "`metadata` is ['total_size', 64], not an object"),
+        ("64", "`metadata` is '64', not an object"),
+        ({"total_size": "many"}, "`total_size` is 'many', not a number"),
+        ({"total_size": True}, "`total_size` is True, not a number"),
+        ({"total_parameters": [16], "total_size": 64}, "`total_parameters` is [16], not a number"),
+    ],
+)
+def test_index_metadata_of_a_wrong_type(metadata: Any, said: str) -> None:
+    """What an index says of itself in a wrong type is ignored, with the file and the value in a warning."""
+    checkpoint = load({"config.json": CONFIG, INDEX: weight_map(a=ONE) | {"metadata": metadata}, ONE: "a"})
+    assert names(checkpoint) == [["a"]]
+    (notice,) = [notice for notice in checkpoint.notices if notice.code == "index.metadata"]
+    assert said in notice.message
+    assert f"`{INDEX}`" in notice.message
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"total_size": "64"}, {"total_size": 64.0}, {"total_parameters": 0}])
+def test_index_metadata_that_is_as_it_should_be(metadata: Any) -> None:
+    """No metadata, and numbers as numbers or as text, are no reason for a warning."""
+    checkpoint = load(
+        {"config.json": CONFIG, INDEX: weight_map(a=ONE, b=TWO) | {"metadata": metadata}, ONE: "a", TWO: "b"}
+    )
+    assert checkpoint.notices == ()
+
+
 def test_shards_without_index() -> None:
     """Shards that number themselves need no index."""
     checkpoint = load({ONE: "a", TWO: "b"})
