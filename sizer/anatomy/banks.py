@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import NamedTuple
 
 from sizer.anatomy.parts import module_of
@@ -120,24 +121,24 @@ def _runs(indices: Iterable[tuple[int, ...]]) -> frozenset[int]:
 def find_fused(stack: str, members: Sequence[LogicalTensor]) -> Iterable[Bank]:
     """Tensors of three dimensions of a layer that have the first in common, by the part of the layer.
 
-    Where all tensors of a layer have it, it is several layers in one.
+    Where all tensors of a layer have it, it is several layers in one. With four dimensions the second numbers the
+    matrices of a part: [experts, 3, width of one, width].
     """
     depth = stack.count(".") + 1
-    found: dict[tuple[str, int], list[tuple[str, Shape]]] = defaultdict(list)
+    found: dict[tuple[str, int], dict[str, list[Shape]]] = defaultdict(dict)
     for group in members:
         module, shape = module_of(group.name), group.shape or ()
-        if len(shape) == 3 and shape[0] > 1:
+        if len(shape) >= 3 and shape[0] > 1 and (matrices := prod(shape[1:-2])) <= MOST_MATRICES:
             part = module[depth] if len(module) > depth + 1 else ""
-            found[part, shape[0]].append((".".join(module), shape[1:]))
+            found[part, shape[0]][".".join(module)] = [shape[-2:]] * matrices
     for (_, count), tensors in found.items():
-        names = dict(tensors)
+        shapes = tuple(shape for alike in tensors.values() for shape in alike)
         is_stacked = all((group.shape or ())[:1] == (count,) for group in members)
-        words = {segment for name in names for segment in name.split(".")[depth:]}
+        words = {segment for name in tensors for segment in name.split(".")[depth:]}
         most = _MOST_OF_ATTENTION if mixes(words) else MOST_MATRICES
-        if not is_stacked and 1 < len(names) <= most and all(min(shape) >= NARROWEST for _, shape in tensors):
-            above = {segment for name in names for segment in name.split(".")[depth:-1]}
-            shapes = tuple(shape for _, shape in tensors)
-            yield Bank(tuple(names), tuple(above), tuple(words), frozenset({count}), (shapes,), stack.count("*"))
+        if not is_stacked and 1 < len(shapes) <= most and all(min(shape) >= NARROWEST for shape in shapes):
+            above = {segment for name in tensors for segment in name.split(".")[depth:-1]}
+            yield Bank(tuple(tensors), tuple(above), tuple(words), frozenset({count}), (shapes,), stack.count("*"))
 
 
 def is_feed_forward(bank: Bank) -> bool:

@@ -11,8 +11,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import field, replace
 from fractions import Fraction
+from itertools import accumulate
 from math import comb
 
+from sizer.anatomy.parts import module_of
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.top_k import TopK, is_count, zero_experts
 from sizer.anatomy.unnamed import Unnamed, find_unnamed, is_wider_than_dense, layer_of, width_of
@@ -90,11 +92,59 @@ def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertL
     evidence = _gather(groups, declared, router_rows, width_of(groups, settings) or 0)
     layers = _collect(groups, evidence, router_rows)
     told = {layer_of(head.split(".")) for head, _ in layers.experts}
-    unnamed = find_unnamed(groups, told, settings)
+    unnamed = find_unnamed(layers.rest, told, settings)
     if unnamed.any:
         rows = {stack: router_rows.get(stack, set()) | set(more) for stack, more in unnamed.rows.items()}
         layers = _collect(groups, replace(evidence, unnamed=unnamed), router_rows | rows)
+    layers = _join_sets(layers, evidence.width)
     return replace(layers, uses=_uses(layers))
+
+
+def _join_sets(layers: ExpertLayers, width: int) -> ExpertLayers:
+    """Numbered sets within a layer as one, where a router outside them has a row for each expert of them all.
+
+    Where it has a row for each set, a token uses some sets and some experts of each: how many is not known. Where
+    there is none, the sets are layers within layers.
+    """
+    sets: dict[Block, list[Block]] = defaultdict(list)
+    for head, index in sorted(layers.experts):
+        if len(index) > 1:
+            sets[head, index[:-1]].append((head, index))
+    experts, parameters, rows = dict(layers.experts), dict(layers.parameters), dict(layers.router_rows)
+    apart, selectors = set(layers.apart), set(layers.unnamed.selectors)
+    for (head, outer), blocks in sets.items():
+        counts = [layers.experts[block] for block in blocks]
+        choosers = {} if len(blocks) < 2 else _choosers(layers.rest, head, outer, width)
+        if len(blocks) in choosers and len({*counts}) == 1:
+            apart.update(blocks)
+        elif sum(counts) in choosers:
+            joined = head.rpartition("*")[0].rpartition(".")[0], outer
+            experts[joined], rows[joined], parameters[joined] = sum(counts), sum(counts), defaultdict(int)
+            for first, block in zip(accumulate(counts, initial=0), blocks, strict=False):
+                for expert, size in parameters.pop(block).items():
+                    parameters[joined][expert if expert < 0 else expert + first] += size
+                del experts[block]
+                rows.pop(block, None)
+            selectors.add(choosers[sum(counts)])
+    return replace(
+        layers,
+        experts=experts,
+        parameters=parameters,
+        router_rows=rows,
+        apart=frozenset(apart),
+        unnamed=replace(layers.unnamed, selectors=frozenset(selectors)) if layers.unnamed.any else layers.unnamed,
+    )
+
+
+def _choosers(rest: Sequence[LogicalTensor], head: str, outer: tuple[int, ...], width: int) -> dict[int, str]:
+    """Modules of a layer that may choose between numbered sets in it, or between the experts of all, by their rows."""
+    found = {}
+    for group in rest:
+        shape, segments = group.shape or (), group.name.split(".")
+        is_outside = group.name.count("*") == len(outer) and layer_of(segments) == layer_of(head.split("."))
+        if is_outside and len(shape) == 2 and max(shape) == width and outer in group.indices:
+            found[min(shape)] = ".".join(module_of(group.name))
+    return found
 
 
 def _collect(groups: Sequence[LogicalTensor], evidence: _Evidence, router_rows: dict[str, set[int]]) -> ExpertLayers:
@@ -214,6 +264,9 @@ def _uses(layers: ExpertLayers) -> dict[Block, int]:
         run, ordered = len(all_of_them) // max(len(own), 1), sorted(all_of_them)
         if run > 1 and len(own) > 1 and sorted(own) in (ordered[::run], ordered[run - 1 :: run]):
             uses[head, index] = run
+        pickers = max((len(seen) for (_, rows), seen in routers.items() if rows == count), default=0)
+        if not index and pickers > 1:  # one set beside the layers
+            uses[head, index] = pickers
     return uses
 
 
@@ -353,7 +406,7 @@ def _gather(
     fused = (
         group.name.rpartition(".")[0]
         for group in groups
-        if len(group.shape or ()) == 3 and _fused_count(group, group.name.split("."), evidence)
+        if len(group.shape or ()) >= 3 and _fused_count(group, group.name.split("."), evidence)
     )
     return replace(evidence, homes=frozenset(fused))
 
@@ -371,6 +424,8 @@ def _expert_star(group: LogicalTensor, segments: list[str], evidence: _Evidence)
         return unnamed
     if words.norm.any(segments) or words.attention.any(segments):
         return None
+    if len(group.shape or ()) > 2 and any(words.fused_experts.has(segment) for segment in segments[2:]):
+        return None  # each of the numbered parts holds experts itself
     # no word says so: a number below the layer that runs over exactly as many values as there are experts
     stars = [position for position, segment in enumerate(segments) if segment == "*"]
     for order, position in enumerate(stars[1:], start=1):
@@ -407,7 +462,8 @@ def _fused_count(group: LogicalTensor, segments: list[str], evidence: _Evidence)
             is_stacked = len(shape) > 3 and shape[0] not in counts and shape[1] in counts
             return shape[1] if is_stacked else shape[0]
         is_mixer = words.mixer.any(segments) and not words.dense_ffn.any(segments)
-        return shape[0] if shape[0] in counts and not is_mixer else None
+        is_beside = group.name.rpartition(".")[0] in evidence.homes  # `wo`, which may be an attention's, beside `wi`
+        return shape[0] if shape[0] in counts and (is_beside or not is_mixer) else None
     if group.shape is None:
         return _count_without_shape(group, segments, place, evidence)
     if words.router.any(segments if place is None else segments[place + 1 :]):
@@ -497,4 +553,5 @@ def _text_sizes(layers: ExpertLayers, block: Block, settings: Settings) -> list[
             sizes = sizes[: declared[0]]
         elif 0 < rows < len(sizes):
             sizes = sizes[:rows]
-    return [size + round(shared) for size in sizes]
+    own_share = round(shared)
+    return [size + own_share for size in sizes]

@@ -21,6 +21,8 @@ __all__ = ["find_memories"]
 
 _TALLEST_DENSE = 8
 """Rows of a matrix of a layer, as a multiple of its columns: feed-forward layers have up to eight times the width."""
+_LARGEST_KEYS = 4
+"""Their share of a table whose words say nothing is at most one in so many."""
 _FEWEST_KEYS = 32
 """Half of the keys that address a table whose words say nothing."""
 
@@ -86,7 +88,9 @@ def _pairs(beside: Iterable[LogicalTensor], table: LogicalTensor, width: int | N
     for group in beside:
         shape = group.shape or ()
         is_long = any(size % half == 0 for size in shape[:-1])
-        if len(shape) > 1 and shape[-1] != width and is_long and not _is_told(group):
+        is_small = _LARGEST_KEYS * group.parameters <= table.parameters
+        reads_layer = width in (shape[-1:] if len(shape) > 2 else shape)  # a selector, or a matrix of the layer
+        if len(shape) > 1 and not reads_layer and is_long and is_small and not _is_told(group):
             found.append(group)
     vectors = sum(prod((group.shape or ())[:-1]) * group.count for group in found)
     return found if vectors >= 2 * half * table.count else []

@@ -26,6 +26,7 @@ from sizer.anatomy.banks import (
 )
 from sizer.anatomy.parts import find_token_table, module_of
 from sizer.anatomy.settings import Settings
+from sizer.anatomy.top_k import is_count
 from sizer.anatomy.vocabulary import vocabulary
 from sizer.notices import Notice
 from sizer.quantization.interface import LogicalTensor
@@ -178,10 +179,10 @@ def _selectors_of_all(
 def _attends_by_choice(bank: Bank, width: int | None, settings: Settings) -> bool:
     """Whether parts of attention may be experts: projections from and to the width, not as many as heads."""
     keys, words = vocabulary().keys, vocabulary()
-    heads = [value for key, value in settings.items() if keys.of_heads.any(key.lower().split("_"))]
+    heads = {value for key, value in settings.items() if is_count(value) and keys.of_heads.any(key.lower().split("_"))}
     is_many = all(len(matrices) > 1 for matrices in bank.sizes) and all(width in shape for shape in bank.shapes)
     is_other = any(keys.of_other_parts.any({*segment.split("_")} - {"attn", "attention"}) for segment in bank.words)
-    return bool(heads) and not bank.counts & {*heads} and is_many and not is_other and not words.norm.any(bank.words)
+    return bool(heads) and not bank.counts & heads and is_many and not is_other and not words.norm.any(bank.words)
 
 
 def _narrow(
@@ -205,7 +206,7 @@ def _narrow(
 
 
 def _flattened(
-    stack: str, members: Sequence[LogicalTensor], width: int, declared: Collection[int], said: Iterable[int]
+    stack: str, members: Sequence[LogicalTensor], width: int, declared: Collection[int], said: Collection[int]
 ) -> tuple[dict[str, frozenset[int]], set[str]]:
     """Experts laid out in two dimensions, in a module with their selector, and that selector.
 
@@ -220,9 +221,10 @@ def _flattened(
             shape = (group.parameters // width, width)
         if len(shape) == 2 and len(module) > depth + 1 and not mixes(module):
             parts[module[depth]].append((".".join(module), shape))
+    known = {*declared, *said}
     for module_name, count, wide in _narrow(members, stack.count("*"), width):
         beside = parts.get(module_name.split(".")[depth], []) if module_name.count(".") > depth else []
-        flat = {name: one for name, shape in beside if (one := _one_of(count, shape, width, count in declared))}
+        flat = {name: one for name, shape in beside if (one := _one_of(count, shape, width, count in known))}
         bank = Bank(tuple(flat), (), (), frozenset({count}), (tuple(flat.values()),), 0)
         if wide == width and 4 * count <= width and 1 < len(flat) <= MOST_MATRICES and is_feed_forward(bank):
             return {name: frozenset({count}) for name in flat}, {module_name}

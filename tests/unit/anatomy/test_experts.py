@@ -121,12 +121,6 @@ def test_headers_win_over_the_declared_number() -> None:
     assert [notice.code for notice in anatomy.notices] == ["config.experts"]
 
 
-def test_experts_outside_layers_are_counted() -> None:
-    """One set of experts beside the layers, whose routers pick from it, needs no number of a layer."""
-    anatomy = count({"model.experts.up_proj": (4, 6, 8), "model.experts.down_proj": (4, 8, 6)})
-    assert (anatomy.total, anatomy.active) == (FIXED + 384, FIXED + 192)
-
-
 def test_a_layer_with_one_expert_is_dense() -> None:
     """Of two layers, one with four experts and one with one, only the first is a mixture."""
     experts = {
@@ -265,3 +259,48 @@ def test_top_k_by_layer_with_zeros_for_dense_layers() -> None:
     experts = {"model.layers.{1-2}.mlp.experts.{0-3}.up_proj.weight": (6, 8)}
     anatomy = analyse(tensors(base | experts), CONFIG | {"num_experts_per_tok": [0, 1, 3], "num_experts": [0, 4, 4]})
     assert anatomy.active == 128 + 48 + 64 + (1 + 3) * 48
+
+
+def test_matrices_of_an_expert_in_one_tensor() -> None:
+    """[experts, 3, out, in] beside a selector of a row for each expert is a mixture, whatever its words."""
+    base = {name: shape for name, shape in BASE.items() if "gate" not in name}
+    bank = {"model.layers.{0-1}.ffn.bank.kernel": (4, 3, 9, 8), "model.layers.{0-1}.ffn.picker.weight": (4, 8)}
+    anatomy = analyse(tensors(base | bank), CONFIG)
+    assert (anatomy.experts.routed_experts, anatomy.active) == (4, 384 + 64 + 2 * 2 * 216)
+
+
+def test_attention_words_beside_experts() -> None:
+    """`wo` is an attention's in most models; in the module of fused `wi` it is the experts'."""
+    block = {"model.layers.{0-1}.MoeBlock_0.wi_0": (4, 2, 8, 6), "model.layers.{0-1}.MoeBlock_0.wo": (4, 2, 6, 8)}
+    anatomy = count(block)
+    assert (anatomy.total, anatomy.active) == (FIXED + 2 * 768, FIXED + 768)
+
+
+SETS = {
+    "model.layers.{0-1}.mlp.guilds.{0-1}.experts.up": (2, 9, 8),
+    "model.layers.{0-1}.mlp.guilds.{0-1}.experts.down": (2, 8, 9),
+}
+
+
+def test_numbered_sets_with_one_router() -> None:
+    """Two sets of two experts of 144 and a router of four rows are four experts, of which two are used."""
+    anatomy = count(SETS)
+    assert (anatomy.experts.routed_experts, anatomy.experts.moe_layers) == (4, 2)
+    assert anatomy.active == FIXED + 2 * 2 * 144
+
+
+def test_numbered_sets_that_are_chosen_first() -> None:
+    """A router of a row for each set, and one in each: how many experts are used is not known."""
+    base = {name: (2, 8) if "gate" in name else shape for name, shape in BASE.items()}
+    gates = {"model.layers.{0-1}.mlp.guilds.{0-1}.gate.weight": (2, 8)}
+    anatomy = analyse(tensors(base | SETS | gates), CONFIG | {"num_experts": 2})
+    assert anatomy.active is None
+    assert "several sets" in anatomy.reason
+
+
+@pytest.mark.parametrize("word", ["experts", "pool"])
+def test_one_set_of_experts_for_all_layers(word: str) -> None:
+    """Two layers each pick two of the four experts of one pool: on average 1 - 1/4 of them, as picks may agree."""
+    anatomy = count({f"model.{word}.up_proj": (4, 6, 8), f"model.{word}.down_proj": (4, 8, 6)})
+    assert anatomy.active == FIXED + 384 * 3 // 4
+    assert anatomy.active_range == (FIXED + 192, FIXED + 384)
