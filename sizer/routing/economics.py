@@ -7,8 +7,9 @@ model: money), beta false-easy rate (hard requests sent to the small one: qualit
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sizer.routing.workload import HOURS_PER_MONTH, Workload
 from sizer.values import frozen
@@ -22,6 +23,7 @@ __all__ = [
     "SelfHosted",
     "Supply",
     "all_on_one",
+    "always_cheaper_volume",
     "break_even_share",
     "break_even_volume",
     "cascade_calls",
@@ -32,6 +34,8 @@ __all__ = [
     "request_usd",
     "routed_calls",
 ]
+
+_SEARCHED = 1000
 
 
 @frozen
@@ -62,6 +66,11 @@ class SelfHosted:
     """GPUs that one replica takes."""
     utilisation: float = 0.6
     """Mean load over peak load, 0 to 1: GPUs are bought for the peak."""
+
+    @property
+    def carried_per_month(self) -> float:
+        """Requests a month that one replica carries."""
+        return 3600 * HOURS_PER_MONTH * self.requests_per_second * self.utilisation
 
     def replicas(self, requests_per_month: float) -> int:
         """Whole replicas for the peak of so many requests a month."""
@@ -204,13 +213,26 @@ def break_even_share(at_zero: float, at_one: float, target: float) -> float | No
     return share if share > 0 else None
 
 
-def break_even_volume(gain: Callable[[float], float], *, largest: float = 1e13) -> float | None:
-    """The smallest monthly volume from which `gain(volume)` (dollars a month) is positive.
+def break_even_volume(
+    gain: Callable[[float], float], *, steps: Sequence[float] = (), largest: float = 1e13
+) -> float | None:
+    """The smallest monthly volume at which `gain(volume)` (dollars a month) is positive.
 
-    Whole GPUs make the gain a staircase, so the volume is found by search: quarter-decades, then bisection
-    to 1e-9. None where no volume up to `largest` gains.
+    `steps` are the volumes that one replica of each self-hosted model carries. Between their multiples the gain is
+    linear, so the first thousand intervals are searched exactly; whole GPUs may make it negative again further on.
+    Beyond them, and without steps: quarter-decades, then bisection to 1e-9. None where no volume up to `largest` gains.
     """
-    low, high = 0.0, 1.0
+    low = 0.0
+    for high in heapq.merge(*([step * number for number in range(1, _SEARCHED)] for step in steps)):
+        if high > low:
+            at_high, between = gain(high), gain((low + high) / 2)
+            at_low = 2 * between - at_high
+            if at_low > 0:
+                return low
+            if at_high > 0:
+                return low + (high - low) * -at_low / (at_high - at_low)
+            low = high
+    high = max(low, 1.0)
     while gain(high) <= 0:
         low, high = high, high * 10**0.25
         if high > largest:
@@ -219,3 +241,14 @@ def break_even_volume(gain: Callable[[float], float], *, largest: float = 1e13) 
         middle = (low + high) / 2
         low, high = (low, middle) if gain(middle) > 0 else (middle, high)
     return high
+
+
+def always_cheaper_volume(break_even: float, carried: float) -> float:
+    """The monthly volume from which GPUs stay cheaper than an API, whatever the next replica costs.
+
+    `break_even` is where one replica costs as much as the API, `carried` what it carries. k replicas break even at
+    k x break_even and are bought at (k-1) x carried: the largest k for which the former is more is the last to lose.
+    """
+    if break_even >= carried:
+        return math.inf
+    return break_even * max(1, math.ceil(round(carried / (carried - break_even), 9)) - 1)

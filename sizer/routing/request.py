@@ -13,7 +13,7 @@ from typing import Literal
 
 from sizer import units
 from sizer.errors import NotFoundError, UsageError
-from sizer.routing import prices
+from sizer.routing import economics, prices
 from sizer.routing.economics import Api, Cascade, Errors, Outcome, SelfHosted
 from sizer.routing.latency import parse_latency
 from sizer.routing.prices import Price, Quote
@@ -126,6 +126,12 @@ def build_scenario(
     made = supply or (lambda side, price, verbosity: price.api(workload.input_tokens, verbosity))
     small = _model("small", request, workload, lists, at, today, gpus, record, made)
     large = _model("large", request, workload, lists, at, today, gpus, record, made)
+    if economics.request_usd(large.supply, workload) <= 0:
+        raise UsageError(
+            "a request on the large model costs nothing", code="usage.range",
+            because="what routing saves is a share of that cost, and here there is nothing to save",
+            hint="give its price: --large-price IN:OUT, in dollars per million tokens",
+        )  # fmt: skip
     outcome = _outcome(request, record, workload.hard_share)
     cascade = _cascade(request, record)
     router = _router(request, record if cascade is None else _Record())

@@ -6,9 +6,9 @@ is in `economics`; here it is asked the questions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import sqrt
 from typing import Literal
 
 from sizer import units
@@ -172,7 +172,7 @@ class Quality:
     random_mix: float
     best_single: float
     gap_kept: float | None
-    """(Q - Q_small) / (Q_large - Q_small) of the router: 0 is the small model, 1 the large one."""
+    """(Q - Q_small) / (Q_large - Q_small) of the router: 0 is the small model, 1 the large one; null without a gap."""
     hard_to_large: float
     """Share of the hard requests that the large model answers in the end."""
 
@@ -218,11 +218,11 @@ class BreakEven:
     hard_share_means: str
     """What that says: on which side of it routing is cheaper, or that it is everywhere or nowhere."""
     large_share: float | None
-    """s* = 1 - c_r / (c_S - c_W): routing is cheaper while less than this goes up."""
+    """s* = 1 - c_r / (c_S - c_W): routing is cheaper while less than this goes up; null where GPUs are bought whole."""
     requests_per_month: float | None
-    """The volume from which routing is cheaper; 0 where no cost is fixed and it always is."""
+    """The smallest volume at which routing is cheaper; 0 where no cost is fixed and it always is."""
     price_ratio: float | None
-    """Cost per request of the large model over the small one's from which routing is cheaper."""
+    """Cost per request of the large model over the small one's from which routing is cheaper; null with whole GPUs."""
     actual_price_ratio: float | None
     """Null where the small model costs nothing."""
 
@@ -261,9 +261,11 @@ class SelfHostingReport:
     gpu_usd_per_month: float
     api_usd_per_month: float
     break_even_requests_per_month: float | None
-    """From here on the GPUs are cheaper; null where they never are."""
+    """The smallest volume at which the GPUs are cheaper; null where they never are."""
+    always_requests_per_month: float | None
+    """From here on they stay cheaper: below, the next whole replica may cost more than it saves at first."""
     break_even_requests_per_second: float | None
-    """The same, sustained over the month."""
+    """`break_even_requests_per_month`, sustained over the month."""
     cheaper: Literal["api", "self-hosted"]
 
 
@@ -473,7 +475,7 @@ def _quality_report(scenario: Scenario, perfect: Scenario, calls: Calls, costs: 
         routed=routed / large,
         random_mix=(share * large + (1 - share) * small) / large,
         best_single=1.0 if costs.best_single_usd_per_month == costs.all_large_usd_per_month else small / large,
-        gap_kept=(routed - small) / (large - small) if large != small else None,
+        gap_kept=(routed - small) / (large - small) if large > small + 1e-12 else None,
         hard_to_large=hard_answered,
     )
 
@@ -543,22 +545,32 @@ def _break_even(scenario: Scenario) -> BreakEven:
         at = replace(scenario, workload=replace(workload, requests_per_month=volume))
         return _all_large_month(at) - _routed_month(at)
 
-    has_fixed = scenario.fixed_usd_per_month > 0 or any(
-        isinstance(model.supply, SelfHosted) for model in (scenario.small, scenario.large)
-    )
-    if has_fixed:
-        volume = economics.break_even_volume(gain)
+    is_whole = any(isinstance(model.supply, SelfHosted) for model in (scenario.small, scenario.large))
+    if scenario.fixed_usd_per_month > 0 or is_whole:
+        volume = economics.break_even_volume(gain, steps=_steps(scenario, calls))
     else:
         volume = 0.0 if gain(workload.requests_per_month) > 0 else None
-    even, means = _even_hard_share(routed(0.0), routed(1.0), large)
+    if is_whole:
+        even, means = _even_hard_share_of_months(scenario)
+    else:
+        even, means = _even_hard_share(routed(0.0), routed(1.0), large)
     return BreakEven(
         hard_share=even,
         hard_share_means=means,
-        large_share=share if share is not None and share > 0 else None,
+        large_share=share if share is not None and share > 0 and not is_whole else None,
         requests_per_month=volume,
-        price_ratio=large / cheapest_small if cheapest_small > 0 else None,
+        price_ratio=large / cheapest_small if cheapest_small > 0 and not is_whole else None,
         actual_price_ratio=large / small if small else None,
     )
+
+
+def _steps(scenario: Scenario, calls: Calls) -> list[float]:
+    """Volumes a month at which another replica is bought, of either model, routed or for everything."""
+    found = []
+    for model, asked in ((scenario.small, calls.small), (scenario.large, calls.large), (scenario.large, 1.0)):
+        if isinstance(model.supply, SelfHosted) and asked:
+            found.append(model.supply.carried_per_month / asked)
+    return found
 
 
 def _even_hard_share(at_zero: float, at_one: float, large: float) -> tuple[float | None, str]:
@@ -568,6 +580,23 @@ def _even_hard_share(at_zero: float, at_one: float, large: float) -> tuple[float
     share = (large - at_zero) / (at_one - at_zero)
     side = "below" if at_zero < large else "above"
     return share, f"cheaper than all large {side} {units.format_percent(share)} hard"
+
+
+def _even_hard_share_of_months(scenario: Scenario) -> tuple[float | None, str]:
+    """As `_even_hard_share`, where whole GPUs make the month's cost a staircase: by bisection to 1e-6."""
+    all_large = _all_large_month(scenario)
+
+    def is_cheaper(share: float) -> bool:
+        return _routed_month(_with_hard_share(scenario, share)) < all_large
+
+    low, high = 0.0, 1.0
+    if is_cheaper(low) is is_cheaper(high):
+        return None, "cheaper than all large at every hard share" if is_cheaper(low) else "cheaper at no hard share"
+    side = "below" if is_cheaper(low) else "above"
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_cheaper(middle) is is_cheaper(0.0) else (low, middle)
+    return middle, f"cheaper than all large {side} {units.format_percent(middle)} hard"
 
 
 _Change = Callable[[Scenario, float], Scenario]
@@ -738,13 +767,16 @@ def _self_hosting(scenario: Scenario, calls: Calls) -> SelfHostingReport | None:
         return HOURS_PER_MONTH * gpus.replicas(volume) * gpus.gpus_per_replica * gpus.gpu_usd_per_hour
 
     volume = scenario.workload.requests_per_month * calls.small
-    break_even = economics.break_even_volume(lambda at: at * per_request - gpu_month(at))
+    carried = gpus.carried_per_month
+    break_even = economics.break_even_volume(lambda at: at * per_request - gpu_month(at), steps=[carried])
+    always = None if break_even is None else economics.always_cheaper_volume(break_even, carried)
     return SelfHostingReport(
         requests_per_month=volume,
         gpus=gpus.replicas(volume) * gpus.gpus_per_replica,
         gpu_usd_per_month=gpu_month(volume),
         api_usd_per_month=volume * per_request,
         break_even_requests_per_month=break_even,
+        always_requests_per_month=always if always is not None and always < math.inf else None,
         break_even_requests_per_second=None if break_even is None else break_even / (3600 * HOURS_PER_MONTH),
         cheaper="self-hosted" if gpu_month(volume) < volume * per_request else "api",
     )
@@ -840,7 +872,7 @@ def _is_noise(scenario: Scenario) -> bool:
     if scenario.cascade or not questions:
         return False
     coin = 1 - economics.large_share(scenario.workload.hard_share, scenario.errors)
-    return coin - beta < 1.96 * sqrt(beta * (1 - beta) / questions)
+    return coin - beta < 1.96 * math.sqrt(beta * (1 - beta) / questions)
 
 
 def _headline(scenario: Scenario, verdict: str, reasons: Sequence[str], quality: Quality, saving: Saving) -> str:

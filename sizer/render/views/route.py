@@ -14,7 +14,7 @@ from sizer.render.terminal import bar, heading, is_unicode, key_values, table
 from sizer.render.text import safe
 from sizer.routing.gates import GateResult
 from sizer.routing.simulate import Flow, ModelReport, RouteReport
-from sizer.routing.workload import Assumption
+from sizer.routing.workload import HOURS_PER_MONTH, Assumption
 
 __all__ = ["assumptions_table", "gates_view", "route_view"]
 
@@ -112,7 +112,7 @@ def _strategies(report: RouteReport, console: Console) -> None:
         ("coin, same share", costs.random_mix_usd_per_month, min(1, report.flow.large_calls_per_request),
          min(1, report.flow.large_calls_per_request), quality.random_mix),
     ]  # fmt: skip
-    if report.strategy == "router" and not _is_perfect(report):
+    if report.strategy == "router" and quality.gap_kept is not None and not _is_perfect(report):
         gap = 1 - target.false_easy
         rows.insert(4, (f"  at {saving.gap_target:.0%} of gap", target_month, target.large_share, gap, -1.0))
     shown = []
@@ -267,7 +267,10 @@ def _facts(report: RouteReport) -> list[tuple[str, str]]:
         api_month = units.format_usd(hosting.api_usd_per_month)
         point = "never" if hosting.break_even_requests_per_month is None else (
             f"from {units.format_count(hosting.break_even_requests_per_month)} requests/month "
-            f"({hosting.break_even_requests_per_second:.1f}/s sustained)")  # fmt: skip
+            f"({units.format_rate(hosting.break_even_requests_per_second or 0)}/s sustained)")  # fmt: skip
+        always = hosting.always_requests_per_month
+        if always is not None and always > (hosting.break_even_requests_per_month or 0) * 1.001:
+            point += f", always from {units.format_count(always)}"
         pairs.append(
             ("self-hosting", f"pays {point}; here {units.plural(hosting.gpus, 'GPU')} at "
              f"{units.format_usd(hosting.gpu_usd_per_month)}/month against {api_month} "
@@ -275,14 +278,24 @@ def _facts(report: RouteReport) -> list[tuple[str, str]]:
         )  # fmt: skip
     if report.distil:
         distil = report.distil
-        against = "never pays back" if distil.months_against_routed is None else (
-            f"pays back in {distil.months_against_routed:.1f} months against routing")  # fmt: skip
+        against = "never pays back against routing" if distil.months_against_routed is None else (
+            f"pays back in {_months(distil.months_against_routed)} against routing")  # fmt: skip
         if distil.months_against_all_large is not None:
-            against += f", {distil.months_against_all_large:.1f} against all large"
+            against += f", {_months(distil.months_against_all_large)} against all large"
         pairs.append(("distilling", f"{units.format_usd(distil.upfront_usd)} up front {against}"))
     if report.strategy == "router":
         pairs.append(("honestly", _honestly(report)))
     return pairs
+
+
+def _months(months: float) -> str:
+    """A pay-back time in words: `3.2 months`, `5 days`."""
+    return f"{months:.1f} months" if months >= 3 else units.format_hours(months * HOURS_PER_MONTH)
+
+
+def _saves(share: float) -> str:
+    """`saves 79.2 %`, or `costs 22.8 % more`."""
+    return f"saves {units.format_percent(share)}" if share >= 0 else f"costs {units.format_percent(-share)} more"
 
 
 def _honestly(report: RouteReport) -> str:
@@ -295,10 +308,10 @@ def _honestly(report: RouteReport) -> str:
         )
     kept = report.quality.gap_kept
     gap = "" if kept is None else f" and keeps {units.format_percent(kept)} of the quality gap"
-    said = f"a perfect router saves {units.format_percent(saving.perfect)} and keeps all the quality; "
-    said += f"this one saves {units.format_percent(saving.measured)}{gap}"
+    said = f"a perfect router {_saves(saving.perfect)} and keeps all the quality; "
+    said += f"this one {_saves(saving.measured)}{gap}"
     if kept is not None and kept < saving.gap_target - 1e-9:
-        said += f"; to keep {saving.gap_target:.0%} of the gap, it saves {units.format_percent(saving.at_gap_target)}"
+        said += f"; to keep {saving.gap_target:.0%} of the gap, it {_saves(saving.at_gap_target)}"
     return said
 
 

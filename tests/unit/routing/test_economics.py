@@ -13,6 +13,7 @@ from sizer.routing.economics import (
     Outcome,
     SelfHosted,
     all_on_one,
+    always_cheaper_volume,
     break_even_share,
     break_even_volume,
     cascade_calls,
@@ -165,3 +166,31 @@ def test_against_monte_carlo(seed: int) -> None:
         calls = cascade_calls(hard_share, Cascade(detected=retried, needless=needless), verifier_usd=router)
     closed = month_usd(calls, api(small), api(large), workload(requests_per_month=1, hard_share=hard_share))
     assert closed == pytest.approx(simulated, rel=2e-3)
+
+
+def test_self_hosting_pays_within_the_first_replica() -> None:
+    """A GPU that carries 52.6 M a month pays from 40.6 M, loses again where the next one is bought, always from 162 M.
+
+    k GPUs break even at k x 40.6 M and begin at (k - 1) x 52.6 M: the fourth is the last to lose at first.
+    """
+    gpus = SelfHosted(gpu_usd_per_hour=2.5, requests_per_second=20, utilisation=1.0)
+    carried = gpus.carried_per_month
+    assert carried == 20 * 3600 * 730
+
+    def gain(volume: float) -> float:
+        return volume * 4.5e-5 - 730 * gpus.replicas(volume) * 2.5
+
+    volume = break_even_volume(gain, steps=[carried])
+    assert volume is not None
+    assert volume == pytest.approx(730 * 2.5 / 4.5e-5, rel=1e-9)
+    always = always_cheaper_volume(volume, carried)
+    assert always == pytest.approx(4 * volume, rel=1e-9)
+    assert gain(3 * carried * 1.001) < 0 < gain(always * 1.001)
+    assert all(gain(always * 1.001 + step * carried / 50) > 0 for step in range(500))
+
+
+def test_gpus_that_carry_too_little_never_pay() -> None:
+    """A replica that costs more than the API for all that it carries never pays."""
+    gpus = SelfHosted(gpu_usd_per_hour=2.5, requests_per_second=10, utilisation=1.0)
+    gain = break_even_volume(lambda at: at * 4.5e-5 - 730 * gpus.replicas(at) * 2.5, steps=[gpus.carried_per_month])
+    assert gain is None

@@ -368,3 +368,58 @@ def test_closed_form_imports_little() -> None:
 def test_requests_are_a_rate(text: str, a_month: float) -> None:
     """Requests a second need not be whole: 1.5 a second are 1.5 x 3,600 x 730 a month."""
     assert parse_requests(text) == a_month
+
+
+def test_a_large_model_for_nothing(sizer: Any) -> None:
+    """Where the large model costs nothing, nothing can be saved: it is said, not divided by."""
+    outcome = sizer("route", "--large-price", "0:0")
+    assert outcome.code == 2
+    assert "costs nothing" in outcome.err
+    assert "--large-price IN:OUT" in outcome.err
+
+
+def test_no_gap_is_kept_where_there_is_none(sizer: Any) -> None:
+    """Where the small model alone is better there is no gap to recover, and no row that recovers 80 % of it."""
+    arguments = ("--large-quality", "60%", "--only-small", "30%", "--hard-share", "20%")
+    assert sizer("route", *arguments, "--json").json["report"]["quality"]["gap_kept"] is None
+    assert "of gap" not in sizer("route", *arguments).out
+
+
+def test_self_hosting_from_the_first_gpu(sizer: Any) -> None:
+    """$1,825 a GPU and month over $0.000045 a request are 40.56 M requests, which the GPU carries."""
+    arguments = ("--small-price", "0.05:0.10", "--large-price", "1:2", "--gpu-hour", "2.5", "--rps", "20")
+    report = sizer("route", *arguments, "--utilisation", "1", "--json").json["report"]["self_hosting"]
+    assert report["break_even_requests_per_month"] == pytest.approx(1825 / 4.5e-5)
+    assert report["always_requests_per_month"] == pytest.approx(4 * 1825 / 4.5e-5)
+    shown = " ".join(sizer("route", *arguments, "--utilisation", "1").out.split())
+    assert "pays from 40.56 M requests/month (15.4/s sustained), always from 162.22 M" in shown
+
+
+@pytest.mark.parametrize(("volume", "means"), [("1M", "cheaper at no hard share"), ("3M", "below 97.5 % hard")])
+def test_break_even_of_whole_gpus(sizer: Any, volume: str, means: str) -> None:
+    """A month with GPUs is compared as a month: at 1 M requests one GPU ($1,825) costs more than the API ($900).
+
+    At 3 M the API takes $2,700; the router sends 32.8 % of the hard and 16.8 % of the easy ones up at 20 % hard.
+    """
+    arguments = ("--self-host", "small", "--gpu-hour", "2.5", "--rps", "20", "--requests", f"{volume}/month")
+    report = sizer("route", *arguments, "--large-price", "1:2", "--json").json["report"]
+    assert means in report["break_even"]["hard_share_means"]
+    assert report["break_even"]["price_ratio"] is None
+    share = report["break_even"]["hard_share"]
+    if share is not None:
+        alpha, beta = report["flow"]["false_hard"], report["flow"]["false_easy"]
+        sent_up = (2700 - 1825) / 2700
+        assert share == pytest.approx((sent_up - alpha) / (1 - alpha - beta), abs=1e-4)
+
+
+def test_a_router_that_costs_more_is_said_to_cost_more(sizer: Any) -> None:
+    """Nothing is said to save a negative share."""
+    shown = " ".join(sizer("route", "--router-cost", "0.01").out.split())
+    assert "this one costs 143.0 % more" in shown
+    assert "saves -" not in shown
+
+
+def test_distilling_that_pays_back_in_hours(sizer: Any) -> None:
+    """290 dollars at 135,506 a month are back in 1.56 hours, not in 0.0 months."""
+    shown = " ".join(sizer("route", "--distil-labels", "20000", "--judge-cost", "0.01").out.split())
+    assert "1.56 h against all large" in shown
