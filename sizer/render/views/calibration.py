@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -64,10 +62,10 @@ def _facts(report: CalibrationReport) -> list[tuple[str, str]]:
 def _routers(report: CalibrationReport) -> object:
     base = report.baselines
     own = RouterScore(apgr=report.apgr, cpt50=report.cpt50, cpt80=report.cpt80, aiq=report.aiq)
-    rows = [("coin", base.random, None), ("prompt length", base.length, report.intervals["length_apgr"])]
+    rows = [("coin", base.random, None), ("prompt length", base.length, report.intervals.get("length_apgr"))]
     if base.group_mean:
         rows.append(("mean of the group", base.group_mean, None))
-    rows += [("text router, 5 folds", own, report.intervals["apgr"]), ("knows the outcomes", base.oracle, None)]
+    rows += [("text router, 5 folds", own, report.intervals.get("apgr")), ("knows the outcomes", base.oracle, None)]
     shown = [
         (
             name,
@@ -122,14 +120,15 @@ def _curve(report: CalibrationReport, unicode: bool) -> Text:
 
 
 def _operating(report: CalibrationReport) -> list[tuple[str, str]]:
-    point, kept = report.operating, report.intervals["quality_kept"]
+    point, kept = report.operating, report.intervals.get("quality_kept")
     up, hard_up = units.format_percent(point.large_share), units.format_percent(1 - point.false_easy)
     pairs = [
         ("chosen by", point.chosen_by),
         ("threshold", f"score >= {point.threshold:.4f}"),
         ("sent up", f"{up} of all, {hard_up} of the hard ones, {units.format_percent(point.false_hard)} of the others"),
-        ("quality", f"{_interval(point.quality)}, {units.format_percent(point.quality_kept)} of the large "
-         f"model's [{units.format_percent(kept.low)}, {units.format_percent(kept.high)}]"),
+        ("quality", _interval(point.quality) + (
+            "" if kept is None else f", {units.format_percent(kept.value)} of the large model's "
+            f"[{units.format_percent(kept.low)}, {units.format_percent(kept.high)}]")),
         ("cost", f"{units.format_usd(point.usd_per_request)}/request, {units.format_percent(point.saving)} saved"),
         ("instead", f"{safe(point.best_single)} alone, at most the same cost: quality {point.best_single_quality:.3f}"),
     ]  # fmt: skip
@@ -143,15 +142,15 @@ def _operating(report: CalibrationReport) -> list[tuple[str, str]]:
              "if the difference seen is real")
         )  # fmt: skip
     pairs.append(
-        ("leakage", f"with near-duplicates split over the folds it would claim APGR {report.apgr_leaky:.3f}")
+        ("leakage", f"with near-duplicates split over the folds it would claim APGR {_number(report.apgr_leaky, 3)}")
     )  # fmt: skip
     if report.saved:
         pairs.append(("saved", safe(report.saved)))
     return pairs
 
 
-def _number(value: float, digits: int) -> str:
-    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _interval(interval: Interval) -> str:

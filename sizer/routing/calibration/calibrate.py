@@ -85,10 +85,14 @@ def calibrate(
     progress("resampling")
     statistics = _statistics(scores, length, weak, strong, point[1], labels)
     resampled, lows = bootstrap(statistics, groups, draws=draws, seed=seed)
-    intervals = {name: interval for name, interval in resampled.items() if not name.startswith(_MEAN)}
-    threshold = float(np.quantile(scores, 1 - point[1]))
+    intervals = {
+        name: interval
+        for name, interval in resampled.items()
+        if not (name.startswith(_MEAN) or math.isnan(interval.value) or math.isnan(interval.low))
+    }
+    threshold = _threshold(scores, point[1])
     operating = _operating(point, threshold, curve, intervals["quality"], labels, money, low, high)
-    verdict, reasons = _verdict(intervals, lows, operating, labels, low, high)
+    verdict, reasons = _verdict(resampled, lows, operating, labels, low, high)
     hard, only_small = int((strong > weak).sum()), float((weak > strong).mean())
     summary = _score(curve, money, low, high)
     report = CalibrationReport(
@@ -106,12 +110,12 @@ def calibrate(
         cpt50=summary.cpt50,
         cpt80=summary.cpt80,
         aiq=summary.aiq,
-        apgr_leaky=float(curves.apgr(curves.curve_of(leaky, weak, strong))),
+        apgr_leaky=_known(curves.apgr(curves.curve_of(leaky, weak, strong))),
         intervals=intervals,
         baselines=_baselines(labels, length, weak, strong, groups, seed, money, low, high),
         operating=operating,
         more_labels=_more_labels(intervals["quality"], len(weak)),
-        labels_to_decide=_labels_to_decide(intervals["over_length"].value, lows["over_length"], len(weak)),
+        labels_to_decide=_labels_to_decide(resampled["over_length"].value, lows["over_length"], len(weak)),
         curve=_curve_points(curve, length, weak, strong, money, low, high),
         assumptions=assumptions,
     )
@@ -149,7 +153,7 @@ def _statistics(
             "over_length": area - length_area,
             "gap": gap,
             "quality": quality,
-            "quality_kept": quality / np.where(large != 0, large, np.nan),
+            "quality_kept": quality / np.where(large > 0, large, np.nan),
             "over_random": quality - (curve.quality[:, 0] + share * gap),
             **{_MEAN + name: weights @ values / weights.sum(axis=1) for name, values in outcomes.items()},
         }
@@ -157,12 +161,17 @@ def _statistics(
     return statistics
 
 
+def _known(value: Floats) -> float | None:
+    """A number, None for what is not one: a share of a gap that is not there."""
+    return None if np.isnan(value) else float(value)
+
+
 def _score(curve: Curve, money: Costs, low: str, high: str) -> RouterScore:
     cheap, dear = money.usd_per_request[low], money.usd_per_request[high]
     return RouterScore(
-        apgr=float(curves.apgr(curve)),
-        cpt50=100 * float(curves.cpt(curve, 0.5)),
-        cpt80=100 * float(curves.cpt(curve, 0.8)),
+        apgr=_known(curves.apgr(curve)),
+        cpt50=_known(100 * curves.cpt(curve, 0.5)),
+        cpt80=_known(100 * curves.cpt(curve, 0.8)),
         aiq=curves.aiq(*curves.cost_quality(curve, cheap, dear)),
     )
 
@@ -209,6 +218,12 @@ def _operating_share(
 ) -> tuple[str, float]:
     """(how it was chosen, share sent to the large model)."""
     if target.quality is not None:
+        if curve.quality[-1] <= 0:
+            raise UsageError(
+                "--target-quality has no meaning on these scores", code="usage.range",
+                because=f"the mean score of `{high}` is {curve.quality[-1]:.3g}: a share of that is no quality",
+                hint="give --max-strong, or scores that are above zero",
+            )  # fmt: skip
         kept = target.quality * float(curve.quality[-1])
         return f"keep {target.quality:.0%} of the large model's quality", curves.share_for_quality(curve, kept)
     if target.most_large is not None:
@@ -221,6 +236,14 @@ def _operating_share(
         return f"an adequate answer is worth ${target.usd_per_correct:g}", float((expected > needed).mean())
     share = float(curves.cpt(curve, 0.8))
     return "keep 80% of the gap", 0.0 if math.isnan(share) else share
+
+
+def _threshold(scores: Floats, share: float) -> float:
+    """The score at or above which `share` of the questions lie; beyond all scores, seen or not, for none or all."""
+    margin = max(1.0, float(np.ptp(scores)))
+    if share <= 0:
+        return float(scores.max()) + margin
+    return float(np.quantile(scores, 1 - share)) if share < 1 else float(scores.min()) - margin
 
 
 def _recalibrated(scores: Floats, gain: Floats) -> tuple[float, float]:
@@ -250,7 +273,7 @@ def _operating(
         threshold=threshold,
         large_share=share,
         quality=quality,
-        quality_kept=quality.value / float(curve.quality[-1]),
+        quality_kept=quality.value / float(curve.quality[-1]) if curve.quality[-1] > 0 else None,
         false_hard=float(np.interp(share, curve.share, curve.easy_up)),
         false_easy=1 - float(np.interp(share, curve.share, curve.hard_up)),
         usd_per_request=cost,

@@ -69,11 +69,11 @@ class Target:
 class RouterScore:
     """A router's summary numbers."""
 
-    apgr: float
-    """Average performance gap recovered; a coin has 0.5."""
-    cpt50: float
+    apgr: float | None
+    """Average performance gap recovered; a coin has 0.5. Null where there is no gap, as are the next two."""
+    cpt50: float | None
     """Percent of calls to the large model that recover 50 % of the gap."""
-    cpt80: float
+    cpt80: float | None
     """Percent of calls that recover 80 %."""
     aiq: float
     """Area under the non-decreasing convex hull of quality over cost, over the cost range."""
@@ -112,8 +112,8 @@ class Operating:
     large_share: float
     quality: Interval
     """Mean outcome, with its 95 % interval."""
-    quality_kept: float
-    """Over the large model's."""
+    quality_kept: float | None
+    """Over the large model's; null where that is not above zero."""
     false_hard: float
     false_easy: float
     usd_per_request: float
@@ -168,14 +168,15 @@ class CalibrationReport:
     """Share of prompts on which only the large model does better, with Wilson's interval."""
     only_small: float
     """Share on which only the small model does better."""
-    apgr: float
-    cpt50: float
-    cpt80: float
+    apgr: float | None
+    """Null where the large model is no better than the small one: there is no gap to recover."""
+    cpt50: float | None
+    cpt80: float | None
     aiq: float
-    apgr_leaky: float
+    apgr_leaky: float | None
     """APGR with near-duplicates split over folds: what is claimed without grouping."""
     intervals: dict[str, Interval]
-    """95 % bootstrap intervals; `over_length` is APGR less that of prompt length, paired."""
+    """95 % bootstrap intervals, of what is known; `over_length` is APGR less that of prompt length, paired."""
     baselines: Baselines
     operating: Operating
     more_labels: tuple[MoreLabels, ...]

@@ -12,7 +12,7 @@ __all__ = ["save_calibration"]
 
 def save_calibration(report: CalibrationReport, router: TextRouter, path: Path) -> None:
     """Write the router with its threshold, its two models and its measurements. Raises UsageError."""
-    point = report.operating
+    point, area = report.operating, report.intervals.get("apgr")
     facts = {
         "small": report.small.removeprefix("small:"),
         "large": report.large.removeprefix("large:"),
@@ -23,7 +23,7 @@ def save_calibration(report: CalibrationReport, router: TextRouter, path: Path) 
         "false_easy": point.false_easy,
         "verdict": report.verdict,
         "apgr": report.apgr,
-        "apgr_interval": [report.intervals["apgr"].low, report.intervals["apgr"].high],
+        "apgr_interval": [area.low, area.high] if area else None,
         "quality": point.quality.value,
         "quality_interval": [point.quality.low, point.quality.high],
         "hard_share": report.hard_share.value,

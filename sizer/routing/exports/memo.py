@@ -13,7 +13,10 @@ __all__ = ["export_memo"]
 
 def export_memo(facts: Mapping[str, Any], *, trained_on: int) -> ExportReport:
     """The fragment for a saved router's facts. Every number is the calibration's."""
-    low, high = facts["apgr_interval"]
+    area = "no gap between the models"
+    if facts["apgr"] is not None and facts["apgr_interval"] is not None:
+        low, high = facts["apgr_interval"]
+        area = f"{facts['apgr']:.3f}, 95 % in [{low:.3f}, {high:.3f}]"
     quality_low, quality_high = facts["quality_interval"]
     route = facts["verdict"] == "route"
     lines = [
@@ -25,7 +28,7 @@ def export_memo(facts: Mapping[str, Any], *, trained_on: int) -> ExportReport:
         "| | |",
         "|---|---|",
         f"| Share of hard requests | {units.format_percent(facts['hard_share'])} |",
-        f"| APGR (a coin has 0.5) | {facts['apgr']:.3f}, 95 % in [{low:.3f}, {high:.3f}] |",
+        f"| APGR (a coin has 0.5) | {area} |",
         f"| Operating point | {facts['chosen_by']} |",
         f"| Sent to the large model | {units.format_percent(facts['large_share'])} |",
         f"| Hard requests sent to the small model | {units.format_percent(facts['false_easy'])} |",
