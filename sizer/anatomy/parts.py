@@ -189,7 +189,8 @@ def _place_by_root(placed: Sequence[Placed], root: _TextRoot, settings: Settings
     bridges = _bridges(placed, root, settings)
     for component, group in placed:
         segments = group.name.split(".")
-        if _is_named_table(group) and group.shape == root.shape:
+        is_table = _is_named_table(group) and group.shape == root.shape
+        if component == "" and (is_table or vocabulary().text.any(group.name.partition(".*")[0].split("."))):
             pass
         elif component == "" and root.holds(segments):
             child = _child(group, root.segments)

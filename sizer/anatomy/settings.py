@@ -25,8 +25,10 @@ _TEXT_CONFIGS = (
     "decoder",
     "text_model_config",
     "model_config",
+    "text_cfg",
+    "llm_cfg",
 )
-_OUTER_CONFIGS = ("thinker_config",)
+_OUTER_CONFIGS = ("thinker_config", "model_cfg")
 _NESTED_GROUPS = ("ffn_config", "attn_config", "moe", "moe_config", "ssm_cfg", "attn_cfg")
 # Words in the names of configs that describe another modality.
 _TOWER_WORDS = frozenset({
@@ -52,7 +54,9 @@ class Settings:
         self.notices: list[Notice] = []
         self._scopes = list(self._find_scopes())
         for key, value in self.config.items():
-            is_model = key.endswith("_config") and (key in (*_TEXT_CONFIGS, *_OUTER_CONFIGS) or _names_a_tower(key))
+            is_model = key.endswith(("_config", "_cfg")) and (
+                key in (*_TEXT_CONFIGS, *_OUTER_CONFIGS) or _names_a_tower(key)
+            )
             if is_model and not isinstance(value, dict | None):
                 self._say_ignored(key, value, "an object")
         for key, kind, words in (("architectures", list, "a list of names"), ("model_type", str, "a name")):

@@ -60,6 +60,7 @@ class _Table:
     source: str
     checked: object
     beside_the_text: list[_Beside]
+    text: list[str]
     buffers: list[str]
     adapters: _Adapters
     constants: list[str]
@@ -168,6 +169,7 @@ class Vocabulary:
         self.beside = [
             (row.component, Words(row.roots or []), Words(row.segments or [])) for row in table.beside_the_text
         ]
+        self.text = Words(table.text)
         self.buffers = Words(table.buffers)
         self.adapter = Words(
             segment for row in table.beside_the_text if row.component == "adapter" for segment in row.segments or []

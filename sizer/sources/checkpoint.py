@@ -232,7 +232,7 @@ class _Loader:
         return drafts
 
     def _config_path(self, weights: WeightSet) -> str | None:
-        names = ("config.json", "params.json") if not weights.is_adapter else ()
+        names = ("config.json", "params.json", "open_clip_config.json") if not weights.is_adapter else ()
         folders = dict.fromkeys((weights.folder, self._root, ""))
         return next(
             (path for folder in folders for name in names if (path := _join(folder, name)) in self._paths), None

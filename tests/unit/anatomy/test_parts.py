@@ -174,3 +174,51 @@ def test_a_tower_is_seen_by_the_kernel_that_cuts_patches() -> None:
     mind = {f"mind.{name.removeprefix('model.')}": shape for name, shape in TEXT.items()}
     anatomy = analyse(tensors(mind | retina), {"mind_config": CONFIG})
     assert (anatomy.total, anatomy.active) == (384 + 48 + 2352 + 32, 384)
+
+
+OPEN_CLIP: dict[str, Any] = {"model_cfg": {"vision_cfg": {"width": 4}, "text_cfg": {"vocab_size": 16, "width": 8}}}
+
+
+@pytest.mark.parametrize(
+    ("text", "config"),
+    [
+        (
+            {"token_embedding.weight": (16, 8), "transformer.resblocks.{0-1}.attn.in_proj_weight": (24, 8),
+             "text_projection": (8, 8)},
+            OPEN_CLIP,
+        ),
+        (
+            {"text.token_embedding.weight": (16, 8), "text.transformer.resblocks.{0-1}.attn.in_proj_weight": (24, 8),
+             "text.text_projection": (8, 8)},
+            OPEN_CLIP,
+        ),
+        (
+            {"text.transformer.embeddings.word_embeddings.weight": (16, 8), "text.proj.0.weight": (8, 8),
+             "text.transformer.encoder.layer.{0-1}.attention.query.weight": (24, 8)},
+            OPEN_CLIP,
+        ),
+        (
+            {"text_model.embeddings.token_embedding.weight": (16, 8), "text_projection.weight": (8, 8),
+             "text_model.encoder.layers.{0-1}.self_attn.qkv.weight": (24, 8)},
+            {"text_config": {"vocab_size": 16}, "vision_config": {}},
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("has_config", [True, False])
+def test_the_text_of_a_pair_of_towers_is_all_of_its_modules(
+    text: dict[str, tuple[int, ...]], config: dict[str, Any], has_config: bool
+) -> None:
+    """Table 128, two layers of 192 and the projection 64 are the text's; the tower of 48 is not active."""
+    towers = {"visual.transformer.resblocks.{0-2}.attn.in_proj_weight": (4, 4)}
+    anatomy = analyse(tensors(text | towers), config if has_config else None)
+
+    assert (anatomy.total, anatomy.active) == (128 + 384 + 64 + 48, 128 + 384 + 64)
+
+
+def test_towers_that_only_open_clip_s_config_states_are_not_the_text() -> None:
+    """A tower under an unheard-of name is beside the text because `vision_cfg` says that there is one."""
+    text = {"text.token_embedding.weight": (16, 8), "text.blocks.{0-1}.attn.in_proj_weight": (24, 8)}
+    tower = {"eyes.blocks.{0-2}.attn.in_proj_weight": (4, 4)}
+
+    assert analyse(tensors(text | tower), OPEN_CLIP).active == 128 + 384
+    assert analyse(tensors(text | tower), None).active == 128 + 384 + 48

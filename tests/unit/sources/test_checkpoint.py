@@ -97,6 +97,16 @@ def test_single_file() -> None:
     assert source.headers_read == ["model.safetensors"]
 
 
+def test_the_config_of_open_clip_counts_where_there_is_no_other() -> None:
+    """open_clip_config.json is the model's configuration, unless a config.json lies beside it."""
+    said = {"model_cfg": {"vision_cfg": {"width": 4}, "text_cfg": {"vocab_size": 16}}}
+    alone = load({"open_clip_config.json": said, "open_clip_model.safetensors": "ab"})
+    assert (alone.parts[0].config, alone.parts[0].config_path) == (said, "open_clip_config.json")
+
+    both = load({"open_clip_config.json": said, "config.json": CONFIG, "open_clip_model.safetensors": "ab"})
+    assert both.parts[0].config == CONFIG
+
+
 def test_index_and_shards() -> None:
     """Shards are read in order, and the index leaves its metadata, not its map, in the documents."""
     checkpoint = load({"config.json": CONFIG, INDEX: weight_map(a=ONE, b=TWO), TWO: "b", ONE: "a"})
