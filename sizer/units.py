@@ -43,8 +43,11 @@ _BYTE_UNITS = {
 }  # fmt: skip
 _THOUSANDS_BY_POINT = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+", re.ASCII)
 _NUMBER = re.compile(
-    r"(?P<number>[0-9]+(?:[_,][0-9]+)*(?:\.[0-9]+)?(?:[eE][+]?[0-9]{1,2})?)\s*(?P<unit>[A-Za-z]*)", re.ASCII
+    r"(?P<number>(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(?:\.[0-9]+)?(?:[eE][+]?[0-9]{1,2})?)\s*"
+    r"(?P<unit>[A-Za-z]*)",
+    re.ASCII,
 )
+_DECIMAL_COMMA = re.compile(r"[0-9]+,[0-9]+", re.ASCII)
 
 
 def format_count(count: int | float, precision: int = 1) -> str:
@@ -199,6 +202,13 @@ def _parse(text: str, units: dict[str, int], *, name: str, forms: str, minimum: 
     below = text.strip().startswith("-")
     match = _NUMBER.fullmatch(text.strip().removeprefix("-"))
     unit = units.get(match["unit"].lower()) if match else None
+    if match is None and _DECIMAL_COMMA.match(text.strip()):
+        raise UsageError(
+            f"{name}: `{text}` has a comma that parts no thousands",
+            code="usage.number",
+            because="a point is the decimal sign here, and commas stand between groups of three digits",
+            hint=f"write {name} as {text.strip().replace(',', '.')} if that is what is meant",
+        )
     if match is None or unit is None:
         raise UsageError(
             f"{name}: `{text}` is not a number that is understood",

@@ -23,7 +23,7 @@ __all__ = ["Gate", "GateResult", "check_gates", "parse_gate"]
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
 }  # fmt: skip
-_GATE = re.compile(r"\s*(?P<name>[a-z][a-z0-9_.]*)\s*(?P<operator><=|>=|<|>)\s*(?P<limit>[0-9][0-9_.,]*\s*%?)\s*")
+_GATE = re.compile(r"\s*(?P<name>[a-z][a-z0-9_.]*)\s*(?P<operator><=|>=|<|>)\s*(?P<limit>-?[0-9][0-9_.,]*\s*%?)\s*")
 
 
 @frozen
@@ -57,7 +57,9 @@ def parse_gate(text: str) -> Gate:
             hint="write it as --fail-if 'saving<0.3'",
         )  # fmt: skip
     limit = match["limit"].replace(" ", "")
-    value = units.parse_number(limit.removesuffix("%"), name="--fail-if") / (100 if limit.endswith("%") else 1)
+    value = units.parse_number(limit.strip("-%"), name="--fail-if") / (100 if limit.endswith("%") else 1)
+    if limit.startswith("-"):
+        value = -value
     return Gate(text=text.strip(), name=match["name"], operator=match["operator"], limit=value)
 
 
@@ -75,6 +77,8 @@ def check_gates(gates: Sequence[Gate], report: Any, short_names: dict[str, str])
 def _value(report: Any, path: str, gate: Gate, short_names: dict[str, str]) -> float | None:
     value = report
     for part in path.split("."):
+        if value is None:  # of what is unknown every number is
+            return None
         if is_dataclass(value) and part in {field.name for field in fields(value)}:
             value = getattr(value, part)
         elif isinstance(value, dict) and part in value:

@@ -137,3 +137,12 @@ def test_no_minus_zero():
     assert units.format_percent(-1e-9) == "0.0 %"
     assert units.format_percent(1e-17) == "0.0 %"
     assert units.format_percent(0.0001) == "<0.1 %"
+
+
+@pytest.mark.parametrize("text", ["0,05", "1,5", "12,34", "0,300", "1,2345", "1,,000"])
+def test_a_decimal_comma_is_refused(text: str) -> None:
+    """A comma that parts no thousands is no comma to drop: 0,05 is not 5."""
+    with pytest.raises(UsageError):
+        units.parse_number(text, name="--small-price")
+    assert units.parse_number("1,200", name="x") == units.parse_number("1_200", name="x") == 1200
+    assert units.parse_number("1,234,567.5", name="x") == 1_234_567.5

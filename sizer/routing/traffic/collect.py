@@ -11,7 +11,7 @@ from sizer.errors import UsageError
 from sizer.routing.traffic.engine import LARGE_ROWS, read_with_duckdb
 from sizer.routing.traffic.histogram import read_histogram
 from sizer.routing.traffic.reader import Traffic, expand, read_traffic
-from sizer.routing.traffic.rows import as_text, form_of, is_plain, open_log, read_table
+from sizer.routing.traffic.rows import as_text, form_of, is_plain, open_log, read_table, sniff
 from sizer.routing.traffic.schemas import custom_schema
 
 __all__ = ["LARGE_ROWS", "collect_logs", "load_histogram"]
@@ -70,7 +70,8 @@ def load_histogram(path: str, switches: str = "") -> Traffic:
     """
     traffic = Traffic(schema="histogram of another engine")
     with open_log(path) as stream:
-        traffic.histogram = read_histogram(as_text(stream), where=path)
+        form, lines = sniff(stream, path)
+        traffic.histogram = read_histogram(as_text(lines), where=path, delimiter=form.delimiter)
     traffic.rows = traffic.histogram.totals()[0]
     if not traffic.rows:
         raise UsageError(f"`{path}` counts no request", code="route.no_rows", hint="check the table and the columns")
@@ -80,9 +81,10 @@ def load_histogram(path: str, switches: str = "") -> Traffic:
             try:
                 for row in read_table(as_text(stream), switches):
                     lower = {name.lower(): value for name, value in row.items()}
-                    traffic.sessions.add_pair(
-                        lower["before_model"], lower["model"], int(lower["turns"]), int(lower["prefix_tokens"])
-                    )
+                    turns, prefix = int(lower["turns"]), int(lower["prefix_tokens"])
+                    if turns < 0 or prefix < 0:
+                        raise ValueError("a count is below zero")
+                    traffic.sessions.add_pair(lower["before_model"], lower["model"], turns, prefix)
             except (KeyError, ValueError, TypeError, AttributeError) as error:
                 raise UsageError(
                     f"`{switches}` is not the result of the second statement of --emit-sql", code="route.histogram",

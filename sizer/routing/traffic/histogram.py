@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sizer.errors import UsageError
+from sizer.routing.traffic.rows import read_table
 
 __all__ = [
     "COLUMNS",
@@ -155,37 +157,68 @@ class Histogram:
         return out.getvalue()
 
 
-def read_histogram(lines: Iterable[str], *, where: str) -> Histogram:
+def read_histogram(lines: Iterable[str], *, where: str, delimiter: str = ",") -> Histogram:
     """A histogram from CSV with the columns of `--emit-sql`, in any order. Raises UsageError."""
-    reader = csv.DictReader(lines)
-    names = {name.strip().lower(): name for name in reader.fieldnames or []}
+    rows = read_table(lines, where, delimiter=delimiter)
+    first = next(rows, None)
+    names = {name.strip().lower(): name for name in first or {}}
     if missing := [name for name in COLUMNS if name not in names]:
+        seen = f"columns seen: {', '.join(filter(None, names)) or 'none'}" if first else "it has no rows"
         raise UsageError(
             f"`{where}` is not the result of --emit-sql", code="route.histogram",
-            because=f"it lacks {', '.join(missing)}; columns seen: {', '.join(names) or 'none'}",
+            because=f"it lacks {', '.join(missing)}; {seen}" if first else seen,
             hint="run the printed statement unchanged and save its result as CSV with a header",
         )  # fmt: skip
     found = Histogram()
-    for row in reader:
+    for number, row in enumerate(itertools.chain([first or {}], rows), 2):
         try:
-            model, *numbers = (row[names[name]] for name in COLUMNS)
-            tier, given, made, *sums = (_whole(number) for number in numbers)
+            model, *counts = (row[names[name]] for name in COLUMNS)
+            tier, given, made, *sums = (_whole(count) for count in counts)
         except (TypeError, ValueError, AttributeError) as error:
             raise UsageError(
-                f"`{where}`: line {reader.line_num} is not a row of whole numbers", code="route.histogram",
+                f"`{where}`: line {number} is not a row of whole numbers", code="route.histogram",
                 because=str(error), hint="save the statement's result as CSV without rounding or separators",
             ) from error  # fmt: skip
-        if tier not in _TIER_NUMBERS or not -_SHIFT <= given < _WIDE - _SHIFT or not -_SHIFT <= made < _WIDE - _SHIFT:
+        if why := _impossible(model, tier, given, made, *sums):
             raise UsageError(
-                f"`{where}`: line {reader.line_num} has a tier or bucket that no request has", code="route.histogram",
-                because=f"tier {tier}, buckets {given} and {made}",
-                hint="print the statement again: its buckets and tiers are of this version",
+                f"`{where}`: line {number} counts what no requests have", code="route.histogram", because=why,
+                hint="print the statement again, run it unchanged, and save its result as it is",
             )  # fmt: skip
         found.add_cell((model, tier, given, made), sums)
     return found
 
 
-def _whole(text: str) -> int:
+def _impossible(
+    model: str | None,
+    tier: int,
+    given: int,
+    made: int,
+    requests: int,
+    input_tokens: int,
+    output_tokens: int,
+    cached: int,
+) -> str:
+    """Why no requests add up to such a cell; `""` where some do."""
+    if not model:
+        return "it names no model"
+    if tier not in _TIER_NUMBERS or not -_SHIFT <= given < _WIDE - _SHIFT or not -_SHIFT <= made < _WIDE - _SHIFT:
+        return f"there is no tier {tier}, or bucket {given} or {made}"
+    if not 0 < requests < 1 << 50 or not 0 <= cached <= input_tokens:
+        return f"{requests} requests, {input_tokens} input tokens, {cached} of them cached"
+    for tokens, bucket, kind in ((input_tokens, given, "input"), (output_tokens, made, "output")):
+        low, high = bucket_edges(bucket)
+        if not low * requests * (1 - 1e-9) <= tokens <= high * requests * (1 + 1e-9):
+            return (
+                f"{tokens} {kind} tokens of {requests} requests do not lie in bucket {bucket}, {low:.1f} to {high:.1f}"
+            )
+    if tier_of(input_tokens // requests + 1) < tier or tier_of(-(-input_tokens // requests)) > tier:
+        return f"{input_tokens} input tokens of {requests} requests do not lie in tier {tier}"
+    return ""
+
+
+def _whole(text: str | None) -> int:
+    if text is None:
+        raise ValueError("a cell is empty")
     whole, _, rest = text.strip().partition(".")
     if rest.strip("0"):
         raise ValueError(f"`{text}` is not whole")

@@ -29,7 +29,8 @@ _COUNTED = (
 )
 """Where a row has token counts that a request can have."""
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.$-]*(/[A-Za-z_][A-Za-z0-9_.$-]*)*")
+_TABLE = re.compile(r"[\w$-]+")
+_COLUMN = re.compile(r"""[^\x00-\x1f\x7f"'`\\/;]+(/[^\x00-\x1f\x7f"'`\\/;]+)*""")
 
 
 @frozen
@@ -50,6 +51,8 @@ class Dialect:
     """A column's value in the row before."""
     part: str = "{0}.{1}"
     """A field of a structure; {0} is the structure, {1} the quoted field, {2} the bare one."""
+    is_lenient: bool = False
+    """Whether a field that a structure lacks is null, and no error."""
 
     def quoted(self, name: str) -> str:
         """An identifier; a qualified table's parts are quoted one by one."""
@@ -70,13 +73,14 @@ DIALECTS = {
         Dialect(name="duckdb", quote='"', integer="BIGINT", double="DOUBLE", text="VARCHAR"),
         Dialect(
             name="postgres", quote='"', integer="BIGINT", double="DOUBLE PRECISION", text="TEXT",
-            part="(CAST({0} AS JSONB) ->> '{2}')",
+            part="(CAST({0} AS JSONB) ->> '{2}')", is_lenient=True,
         ),
         Dialect(name="spark", quote="`", integer="BIGINT", double="DOUBLE", text="STRING"),
         Dialect(name="trino", quote='"', integer="BIGINT", double="DOUBLE", text="VARCHAR"),
         Dialect(name="bigquery", quote="`", integer="INT64", double="FLOAT64", text="STRING"),
         Dialect(
-            name="snowflake", quote='"', integer="BIGINT", double="DOUBLE", text="VARCHAR", part="GET({0}, '{2}')"
+            name="snowflake", quote='"', integer="BIGINT", double="DOUBLE", text="VARCHAR", part="GET({0}, '{2}')",
+            is_lenient=True,
         ),
         Dialect(
             name="clickhouse", quote="`", integer="Nullable(Int64)", double="Nullable(Float64)",
@@ -219,22 +223,31 @@ def _requests(dialect: Dialect, table: str, columns: Mapping[str, str], where: s
     )
 
 
-def column_expressions(dialect: Dialect, columns: Mapping[str, str]) -> dict[str, str]:
-    """SQL expressions of a mapping from names to columns. Raises UsageError for a name that cannot be quoted."""
-    for name, column in columns.items():
-        if not _NAME.fullmatch(column):
+def column_expressions(dialect: Dialect, columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """SQL expressions of a mapping from names to columns, best first.
+
+    An engine in which a field that is missing is null is asked for all of them, another for the first alone. Raises
+    UsageError for a name that cannot be quoted.
+    """
+    for name, column in ((name, column) for name, found in columns.items() for column in found):
+        if not _COLUMN.fullmatch(column):
             raise UsageError(
                 f"--columns: `{column}` cannot be a column's name in SQL", code="usage.columns",
-                because=f"{name} takes letters, digits, `_`, `.`, `$`, `-` and `/` between a structure and its field",
-                hint="give the column's name as the table has it",
+                because=f"{name} takes any name without quotes, `;` and backslashes, with `/` between a structure and "
+                "its field",
+                hint="give the column's name as the engine stores it, or make a view with a plainer one",
             )  # fmt: skip
-    return {name: dialect.column(column) for name, column in columns.items()}
+    expressions = {}
+    for name, found in columns.items():
+        parts = [dialect.column(column) for column in (found if dialect.is_lenient else found[:1])]
+        expressions[name] = parts[0] if len(parts) == 1 else f"COALESCE({', '.join(parts)})"
+    return expressions
 
 
 def table_name(dialect: Dialect, name: str) -> str:
     """A table's quoted name: `logs.requests` becomes two quoted parts. Raises UsageError."""
     parts = name.split(".")
-    if not all(_NAME.fullmatch(part) and "/" not in part for part in parts):
+    if not all(map(_TABLE.fullmatch, parts)):
         raise UsageError(
             f"--table: `{name}` cannot be a table's name", code="usage.arguments",
             because="it takes letters, digits, `_`, `$`, `-` and dots between its parts",

@@ -19,7 +19,7 @@ def statements(dialect_name: str, table: str, columns: str) -> SqlReport:
     dialect = find_dialect(dialect_name)
     schema = custom_schema(columns) if columns else known_schemas()[0]
     names = ("model", "input", "output", "cached", "time", "id", "session")
-    mapping = {name: schema.fields[name][0] for name in names if name in schema.fields}
+    mapping = {name: schema.fields[name] for name in names if name in schema.fields}
     expressions = column_expressions(dialect, mapping)
     source = table_name(dialect, table or _DEFAULT_TABLE)
     where = _rules(schema, dialect.column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -51,3 +52,23 @@ def test_no_such_number(name: str) -> None:
     """A name that is no number of the report is refused, with the names that are."""
     with pytest.raises(UsageError, match=r"names are .*saving\.measured"):
         check_gates([parse_gate(f"{name}<1")], Report(saving=Inner(measured=0.2)), {})
+
+
+def test_a_number_of_what_is_unknown_is_unknown(sizer: Any) -> None:
+    """Without latencies there is no p95: its gate fails, as any whose number is unknown."""
+    outcome = sizer("route", "--fail-if", "p95>2", "--json")
+    assert outcome.code == 1
+    assert outcome.json["report"]["gates"] == [{"gate": "p95>2", "value": None, "failed": True}]
+
+
+def test_limits_below_zero(sizer: Any) -> None:
+    """A router may be allowed to cost a little more: at $0.01 a decision it costs 143 % more."""
+    assert sizer("route", "--router-cost", "0.01", "--fail-if", "saving<-1.5").code == 0
+    assert sizer("route", "--router-cost", "0.01", "--fail-if", "saving<-140%").code == 1
+
+
+def test_a_decimal_comma_in_a_gate(sizer: Any) -> None:
+    """0,3 is not 3: it is refused with the form that is meant."""
+    outcome = sizer("route", "--fail-if", "saving<0,3")
+    assert outcome.code == 2
+    assert "0.3" in outcome.err

@@ -33,6 +33,7 @@ from sizer.routing.traffic.reader import expand, last_user_text, parse_time, rea
 from sizer.routing.traffic.replay import effective_api, histogram_usd
 from sizer.routing.traffic.schemas import custom_schema, known_schemas
 from sizer.routing.traffic.sessions import Sessions
+from sizer.routing.traffic.statements import statements
 from tests.unit.routing import logs
 
 FORMS = {
@@ -608,3 +609,59 @@ def test_one_row_is_one_row(sizer: Any, tmp_path: Path) -> None:
     path = written(tmp_path, logs.lines(logs.openai).splitlines()[0] + "\n")
     out = sizer("route", "--log", path, "--small-price", "1:1", "--large-price", "2:2").out
     assert "1 file, 1 row, 1 request counted (100.0 %)" in out
+
+
+def histogram_of(*cells: str) -> list[str]:
+    return [",".join(COLUMNS), "m,0,26,13,10,1000,100,0", *cells]
+
+
+@pytest.mark.parametrize(
+    ("cell", "why"),
+    [
+        ("m,0,26,13,-10,1000,100,0", "-10 requests"), ("m,0,26,13,10,-1000,100,0", "-1000 input"),
+        ("m,0,26,13,10,1000,100,5000", "5000 of them cached"), ("m,0,26,13,10,1000000,100,0", "do not lie in bucket"),
+        ("m,0,26,13,10,1000,9,0", "do not lie in bucket 13"), ("m,200000,26,13,10,1000,100,0", "in tier 200000"),
+        ("m,0,67,13,10,1200000,100,0", "in tier 0"), (",0,26,13,10,1000,100,0", "no model"),
+        ("m,5,26,13,10,1000,100,0", "no tier 5"), (f"m,0,26,13,10,{'9' * 400},100,0", "do not lie"),
+        ("m,0,26", "a cell is empty"),
+    ],
+)  # fmt: skip
+def test_cells_that_no_requests_have(cell: str, why: str) -> None:
+    """A cell that no requests add up to is refused by its line, with what is wrong."""
+    assert read_histogram(histogram_of(), where="x").totals() == (10, 1000, 100, 0)
+    with pytest.raises(UsageError, match="line 3") as caught:
+        read_histogram(histogram_of(cell), where="x")
+    assert why in caught.value.because
+
+
+def test_a_histogram_with_semicolons(sizer: Any, tmp_path: Path) -> None:
+    """A result saved with another delimiter is read."""
+    path = written(tmp_path, "\n".join(histogram_of()).replace(",", ";"), "result.csv")
+    outcome = sizer("route", "--histogram", path, "--small-price", "1:1", "--large-price", "2:2", "--json")
+    assert outcome.json["report"]["traffic"]["input_tokens"] == 1000
+
+
+def test_odd_column_names(tmp_path: Path) -> None:
+    """A column of any name that can be quoted is found in DuckDB as it is: spaces, other scripts, digits, keywords."""
+    import duckdb
+
+    mapping = "model=Модель,input=prompt tokens,output=1 select"
+    (tmp_path / "log.csv").write_text("Модель,prompt tokens,1 select\nm,100,10\n", encoding="utf-8")
+    statement = statements("duckdb", "requests", mapping).histogram
+    connection = duckdb.connect()
+    connection.execute(f"CREATE TABLE requests AS SELECT * FROM read_csv('{tmp_path / 'log.csv'}', header = true)")
+    assert connection.execute(statement).fetchall() == [("m", 0, 26, 13, 1, 100, 10, 0)]
+
+
+@pytest.mark.parametrize("name", ['a"b', "a`b", "a'b", "a\\b", "a;b", "a\nb"])
+def test_names_that_end_their_quotes(name: str) -> None:
+    """A name that could end its quotes in some dialect is refused in all."""
+    with pytest.raises(UsageError, match="cannot be a column's name"):
+        statements("clickhouse", "requests", f"model={name},input=b,output=c")
+
+
+def test_every_place_of_the_cache() -> None:
+    """PostgreSQL, where a missing field is null, is asked for cached tokens wherever LiteLLM keeps them."""
+    for name in ("postgres", "snowflake"):
+        assert "additional_usage_values" in statements(name, "", "").histogram
+    assert "additional_usage_values" not in statements("trino", "", "").histogram
