@@ -12,6 +12,7 @@ from typing import Any
 
 from sizer.quantization.format import Scheme
 from sizer.quantization.patterns import NamePattern
+from sizer.quantization.projections import Sides, read_sides
 from sizer.values import frozen
 
 __all__ = ["Declared", "read_declared"]
@@ -42,6 +43,8 @@ class Declared:
     """Schemes of groups of modules by name, pattern or class, where there are several."""
     widths: frozenset[int] = frozenset()
     """Layer dimensions that the configuration names."""
+    sides: Mapping[str, Sides] = field(default_factory=dict)
+    """Outputs and inputs that the configuration gives as a sum, by the last word of a module."""
     transforms: frozenset[str] = frozenset()
     """Names of the submodules that keep rotations of a module's inputs or outputs (`R4_input`)."""
     unusable: tuple[str, ...] = ()
@@ -100,9 +103,15 @@ def read_declared(
         by_name=by_name,
         by_target=tuple(by_target) if len({scheme for _, scheme in by_target}) > 1 else (),
         widths=frozenset(_widths(config, depth=0)),
+        sides=_sides(config) if method.startswith("exl") else {},
         transforms=frozenset(name for section, _ in sections for name in _transforms(section)),
         unusable=tuple(_unusable(config)),
     )
+
+
+def _sides(config: Mapping[str, Any]) -> dict[str, Sides]:
+    holders = (*(config.get(key) for key in _NESTED), config)
+    return read_sides(holder for holder in holders if isinstance(holder, Mapping))
 
 
 def _transforms(section: Mapping[str, Any]) -> Iterator[str]:

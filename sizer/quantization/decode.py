@@ -137,6 +137,8 @@ def _with_schemes(modules: list[Module], declared: Declared, widths: frozenset[i
     """Modules with what is declared for them; split where the declaration differs by name."""
     differs_by_number = declared.differs_by_number
     for module in modules:
+        sides = declared.sides.get(module.path.rpartition(".")[2])
+        module = replace(module, sides=sides) if sides else module
         if not declared.differs_by_name or not any(kind.dtype not in FLOATS for kind in module.tensors.values()):
             yield replace(module, schemes=declared.schemes, method=declared.method, widths=widths)
             continue

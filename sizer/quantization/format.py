@@ -89,6 +89,8 @@ class Module:
     """The declared method (`gptq`, `awq`, `fp8`, ...), empty where none is declared."""
     widths: frozenset[int] = frozenset()
     """Dimensions seen elsewhere in the checkpoint and its configuration: they settle what padding leaves open."""
+    sides: tuple[int | None, int | None] = (None, None)
+    """Outputs and inputs of its weight, where the configuration gives them as a sum."""
 
     def present(self, *leaves: str) -> tuple[str, ...]:
         """Those of the leaves that the module has."""

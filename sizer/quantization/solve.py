@@ -15,6 +15,8 @@ __all__ = ["NOT_DECLARED", "USUAL_BITS", "bits_of_row", "solve_row", "trim_paddi
 
 NOT_DECLARED = "its bits are not declared and several fit its shape"
 USUAL_BITS = (4, 8, 2, 3, 6, 5, 7, 1)
+_JOINED, _WIDE = (2, 3, 4), 512
+"""Projections that are stored as one matrix are so many times a width; smaller widths divide too much."""
 _GROUPS = (8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -133,11 +135,17 @@ def _widths(words: int, bits: int, container: int) -> Iterator[range]:
         yield whole
 
 
-def trim_padding(padded: int, multiple: int, widths: frozenset[int]) -> tuple[int, str]:
-    """A dimension that was padded to a multiple, by the widths in use; and why it is in doubt, if it is."""
+def trim_padding(padded: int, multiple: int, widths: frozenset[int], side: int | None = None) -> tuple[int, str]:
+    """A dimension that was padded to a multiple, as declared or by the widths in use; and why it is in doubt."""
+    if padded % multiple:  # it was not padded
+        return padded, ""
+    if side is not None and padded - multiple < side <= padded:
+        return side, ""
     if padded in widths:
         return padded, ""
     known = [width for width in range(padded - multiple + 1, padded) if width in widths]
     if len(known) == 1:
         return known[0], ""
+    if not known and any(padded == times * width for times in _JOINED for width in widths if width >= _WIDE):
+        return padded, ""
     return padded, f"padding to a multiple of {multiple} cannot be told from values"

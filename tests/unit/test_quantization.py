@@ -686,3 +686,53 @@ def test_scales_of_all_experts_beside_each_of_them() -> None:
     unpacked = run(*stored, tensor("experts.up_proj_scale_inv", "F32", 2, 1, 2))
     assert sum(group.total for group in unpacked.tensors) == 2 * 128 * 256
     assert unpacked.dropped_bytes == {"scales without a packed weight": 16}
+
+
+def exl3(name: str, outputs: int, inputs: int) -> list[StoredTensor]:
+    return [
+        tensor(f"{name}.trellis", "I16", inputs // 16, outputs // 16, 64),
+        tensor(f"{name}.suh", "F16", inputs),
+        tensor(f"{name}.svh", "F16", outputs),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("leaf", "config", "stored", "meant"),
+    [
+        ("kv_a_proj_with_mqa", {"kv_lora_rank": 512, "qk_rope_head_dim": 64}, (640, 1024), (576, 1024)),
+        ("in_proj_ba", {"linear_num_value_heads": 32, "head_dim": 128}, (128, 1024), (64, 1024)),
+        ("x_proj", {"mamba_dt_rank": 256, "mamba_d_state": 16}, (384, 1024), (288, 1024)),
+        ("dt_proj", {"mamba_dt_rank": 160}, (1024, 256), (1024, 160)),
+        (
+            "in_proj",
+            {"mamba_num_heads": 64, "mamba_head_dim": 64, "n_groups": 8, "ssm_state_size": 128},
+            (10_368, 1024),
+            (10_304, 1024),
+        ),
+        (
+            "q_b_proj",
+            {"num_attention_heads": 6, "qk_nope_head_dim": 96, "qk_rope_head_dim": 32},
+            (768, 1024),
+            (768, 1024),
+        ),
+        ("shared_expert_gate", {}, (128, 1024), (1, 1024)),
+        ("kv_a_proj_with_mqa", {"kv_lora_rank": 512}, (576, 1024), (576, 1024)),  # not padded to 128
+        ("joined_proj", {}, (2048, 1024), (2048, 1024)),  # twice a width
+    ],
+)
+def test_padding_is_told_by_sums_of_the_configuration(
+    leaf: str, config: dict[str, Any], stored: tuple[int, int], meant: tuple[int, int]
+) -> None:
+    """EXL3 pads both sides to 128; what config.json says of a projection gives its own sides, exactly."""
+    said = {"hidden_size": 1024, "quantization_config": {"quant_method": "exl3"}, **config}
+    for wrapped in (said, {"text_config": said, "quantization_config": {"quant_method": "exl3"}}):
+        weight = by_name(run(*exl3(f"layers.0.{leaf}", *stored), config=wrapped))[f"layers.*.{leaf}.weight"]
+        assert (weight.shape, weight.is_exact) == (meant, True)
+
+
+def test_a_sum_that_does_not_fit_the_padded_side_is_not_used() -> None:
+    """A configuration of another model gives no side: 576 does not pad to 1,024."""
+    config = {"hidden_size": 1024, "kv_lora_rank": 512, "qk_rope_head_dim": 64}
+    config |= {"quantization_config": {"quant_method": "exl3"}}
+    weights = by_name(run(*exl3("layers.0.kv_a_proj", 1024, 1024), config=config))
+    assert weights["layers.*.kv_a_proj.weight"].shape == (1024, 1024)
