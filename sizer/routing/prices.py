@@ -11,6 +11,7 @@ import datetime
 import functools
 import importlib.util
 import json
+import math
 import os
 import re
 import statistics
@@ -53,6 +54,7 @@ _WORDS_BEHIND_A_SIZE = {"chat", "turbo", "fast"}
 _SIZE = re.compile(r"(?:[0-9]+x)?[0-9]+[bme]")
 _VENDOR = re.compile(r"(?:[a-z-]+\.)+(?=[a-z])")  # `global.openai.gpt-...`, as AWS writes it
 _SERVED_VERSION = re.compile(r"(?:-v?1)?:0$")  # `...-v1:0`; `-v0:2` is the model's own 0.2
+_SERVING_VERSION = re.compile(r"[0-9]+(?::.*)?")
 _DATE = re.compile(r"[-@]?(?:20[0-9]{6}|20[0-9]{2}-[0-9]{2}-[0-9]{2})$")
 _KEPT_FORM = 2
 """To be raised when `Price` changes: a kept list of the older form would be read with defaults for what it lacks."""
@@ -72,7 +74,10 @@ class PriceTier:
     cached_input_usd_per_mtok: float | None = None
     """Dollars per 10**6 prompt tokens read from the cache; null where the list has none."""
     cache_write_usd_per_mtok: float | None = None
-    """Dollars per 10**6 prompt tokens written to the cache; null where that is not billed apart."""
+    """Dollars per 10**6 prompt tokens written to the cache; null where that is not billed apart.
+
+    Some lists give it whole (Anthropic: 1.25 times the input price), some what comes on top (Gemini's storage).
+    """
 
 
 @frozen
@@ -245,8 +250,10 @@ def _close(reference: str, prices: Iterable[Price]) -> list[str]:
 def refusal(price: Price) -> str:
     """Why a list's price is not believed; `""` where it is."""
     for tier in price.tiers:
-        given, made = tier.input_usd_per_mtok, tier.output_usd_per_mtok
-        if given < 0 or made < 0:
+        given, made, cached = tier.input_usd_per_mtok, tier.output_usd_per_mtok, tier.cached_input_usd_per_mtok or 0
+        if not all(map(math.isfinite, (given, made, cached))):
+            return "it is no number"
+        if given < 0 or made < 0 or cached < 0:
             return "it is negative"
         if given == 0 and made == 0:
             return "it is 0, which says unknown or a free trial"
@@ -265,9 +272,9 @@ def quote(
     the price is some real host's. Raises NotFoundError where no list has a price, UsageError where all are
     refused or the host has none.
     """
-    if not host and ":" in reference and "/" not in reference.partition(":")[0]:
-        host, _, reference = reference.partition(":")
     prices = list(prices)
+    if not host and _has_host(reference, prices, is_logged=flag == "--log"):
+        host, _, reference = reference.partition(":")
     found = _matching(reference, prices)
     if not host and "/" in reference:
         host = next((price.host for price in found if price.host.lower() in reference.lower().split("/")[:-1]), "")
@@ -312,6 +319,15 @@ def quote(
         highest_host=ranked[-1].host,
     )
     return Quote(price=chosen, spread=spread, refused=refused)
+
+
+def _has_host(reference: str, prices: Iterable[Price], *, is_logged: bool) -> bool:
+    """Whether a reference is `HOST:MODEL`. A serving version (`...-v1:0`) has no host in front; a log's `ft:...` or
+    `arn:...` has none either, while a user may have misspelt one."""
+    head, colon, rest = reference.partition(":")
+    if not colon or "/" in head or _SERVING_VERSION.fullmatch(rest):
+        return False
+    return not is_logged or any(price.host.lower() == head.lower() for price in prices)
 
 
 def genai_prices(at: datetime.date) -> list[Price]:
@@ -475,18 +491,29 @@ def _from_litellm(document: Any, path: Path, at: datetime.date) -> Iterator[Pric
             continue
         rates: dict[str, list[tuple[int, float]]] = {}
         for ours, theirs in _LITELLM_RATES.items():
-            if entry.get(theirs) is None:
+            if not _is_rate(entry.get(theirs)):
                 continue
             rates[ours] = [(0, float(entry[theirs]) * 1e6)]
             for key, value in entry.items():
                 match = _LITELLM_TIER.fullmatch(key)
-                if match and match["rate"] == theirs and value is not None:
+                if match and match["rate"] == theirs and _is_rate(value):
                     rates[ours].append((int(match["thousands"]) * 1000, float(value) * 1e6))
         if tiers := _tiers(rates):
             host = str(entry.get("litellm_provider") or name.partition("/")[0])
             yield Price(
                 model=name, host=host, tiers=tiers, source=path.name, as_of=at.isoformat(), is_dated=False
             )  # fmt: skip
+
+
+def _is_rate(value: Any) -> bool:
+    """Whether a cost map's value is a number, or the text of one; its first entry explains the keys in words."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _bad_file(path: Path, why: str) -> UsageError:

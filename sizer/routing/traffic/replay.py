@@ -80,6 +80,15 @@ def _hit(tier: PriceTier) -> float:
     return tier.input_usd_per_mtok if tier.cached_input_usd_per_mtok is None else tier.cached_input_usd_per_mtok
 
 
+def _cold(tier: PriceTier) -> float:
+    """Dollars per million prompt tokens that are read and written to a cache.
+
+    A write price below the input price is storage alone, paid on top of it (OpenRouter's of Gemini).
+    """
+    write, read = tier.cache_write_usd_per_mtok or 0.0, tier.input_usd_per_mtok
+    return write if write >= read else read + write
+
+
 def histogram_usd(cells: Sequence[Cell], price: Price, verbosity: float = 1.0) -> float:
     """Dollars for all requests at one price."""
     return math.fsum(cell_usd(cell, price, verbosity) for cell in merged(cells, _TIER))
@@ -341,8 +350,7 @@ def _switches(
     def rebill(stay: Price, to: Price) -> float:
         """Dollars per prefix token that a switch costs: read cold (and written to the cache) against a hit."""
         at, after = stay.tier(workload.input_tokens), to.tier(workload.input_tokens)
-        cold = after.input_usd_per_mtok if after.cache_write_usd_per_mtok is None else after.cache_write_usd_per_mtok
-        return (cold - _hit(at)) / 1e6
+        return (_cold(after) - _hit(at)) / 1e6
 
     seen: float | None = 0.0
     for pair in changed:

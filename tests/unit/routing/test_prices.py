@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +224,41 @@ def test_without_another_process_the_package_is_read_here(tmp_path, monkeypatch)
     monkeypatch.setenv("HF_ASSETS_CACHE", str(tmp_path))
     monkeypatch.setattr(prices.sys, "executable", str(tmp_path / "none"))
     assert genai_prices(DAY) == prices._read_genai_prices(DAY)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["some-8b-v1:0", "arn:aws:x:us-east-1:1:inference-profile/us.maker.some-8b-v1:0", "us.maker.some-8b-v1:0",
+     "org/Some-8B-Instruct:free"],
+)  # fmt: skip
+def test_a_serving_version_is_no_model(reference: str) -> None:
+    """What stands before `:0`, or in an ARN, is no host: a log's ids are found as its gateway writes them."""
+    listed = [price("x", 1.0, 2.0), price("y", 3.0, 4.0)]
+    found = quote(reference, listed, input_tokens=1, output_tokens=1, flag="--log")
+    assert found.price.host == "x"
+    with pytest.raises(NotFoundError):
+        quote("ft:my-own:acme", listed, input_tokens=1, output_tokens=1, flag="--log")
+
+
+def test_a_misspelt_host_is_still_one() -> None:
+    """`HOST:MODEL` of a host that has none names those that do."""
+    with pytest.raises(UsageError, match="hosts that have one: x"):
+        ask("zz:some-8b", [price("x", 1.0, 2.0)])
+
+
+def test_a_cost_map_with_odd_entries(tmp_path: Path) -> None:
+    """Words for numbers, NaN and a negative cached price are no prices; the other entries of the map are."""
+    odd = {
+        "in-words": {"input_cost_per_token": "the cost", "output_cost_per_token": 1e-6},
+        "none": {"input_cost_per_token": math.nan, "output_cost_per_token": 1e-6},
+        "below": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6, "cache_read_input_token_cost": -1e-7},
+        "good": {"input_cost_per_token": "1e-6", "output_cost_per_token": 2e-6},
+    }
+    path = tmp_path / "map.json"
+    path.write_text(json.dumps(odd))
+    listed = price_file(path, DAY)
+    assert {found.model: refusal(found) for found in listed} == {
+        "none": "it is no number", "below": "it is negative", "good": "",
+    }  # fmt: skip
+    with pytest.raises(UsageError):
+        ask("none", listed)

@@ -30,7 +30,7 @@ from sizer.routing.traffic.histogram import (
     tier_of,
 )
 from sizer.routing.traffic.reader import expand, last_user_text, parse_time, read_traffic
-from sizer.routing.traffic.replay import effective_api, histogram_usd
+from sizer.routing.traffic.replay import _cold, effective_api, histogram_usd
 from sizer.routing.traffic.schemas import custom_schema, known_schemas
 from sizer.routing.traffic.sessions import Sessions
 from sizer.routing.traffic.statements import statements
@@ -665,3 +665,12 @@ def test_every_place_of_the_cache() -> None:
     for name in ("postgres", "snowflake"):
         assert "additional_usage_values" in statements(name, "", "").histogram
     assert "additional_usage_values" not in statements("trino", "", "").histogram
+
+
+@pytest.mark.parametrize(("write", "cold"), [(None, 2.0), (2.5, 2.5), (0.5, 2.5)])
+def test_reading_a_prompt_cold(write: float | None, cold: float) -> None:
+    """A write price above the input price is paid instead of it, one below it on top."""
+    tier = PriceTier(
+        above_input_tokens=0, input_usd_per_mtok=2.0, output_usd_per_mtok=1.0, cache_write_usd_per_mtok=write
+    )
+    assert _cold(tier) == cold
