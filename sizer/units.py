@@ -124,17 +124,19 @@ def format_teraflops(rate: int | float) -> str:
 
 
 def format_usd(amount: Decimal | float) -> str:
-    """US dollars, with enough digits for small amounts: `$1,234`, `$12.30`, `$0.0042`."""
+    """US dollars, with enough digits for small amounts: `$1,234`, `$12.30`, `$0.0042`, `-$2,920`, `$36.14 B`."""
     value = float(amount)
     if value == 0:
         return "$0"
-    size = abs(value)
+    sign, size = "-" if value < 0 else "", abs(value)
+    if size >= 1e10:
+        return f"{sign}${format_count(size)}"
     if size >= 1000:
-        return f"${value:,.0f}"
+        return f"{sign}${size:,.0f}"
     if size >= 1:
-        return f"${value:,.2f}"
+        return f"{sign}${size:,.2f}"
     digits = min(12, 1 - math.floor(math.log10(size)))
-    return f"${value:.{digits}f}"
+    return f"{sign}${size:.{digits}f}"
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:

@@ -71,7 +71,14 @@ def parse_requests(text: str, *, name: str = "--requests") -> float:
             because=f"the period is one of {', '.join(_PER_MONTH)}",
             hint=f"write {name} as 1M/day, 20/s or 300k/month",
         )
-    return float(units.parse_amount(count, name=name, minimum=1e-6, maximum=10**15)) * factor
+    volume = float(units.parse_amount(count, name=name, minimum=1e-6, maximum=10**15)) * factor
+    if volume > 1e15:
+        raise UsageError(
+            f"{name}: `{text}` is out of range", code="usage.range",
+            because=f"it would be {volume:.3g} requests a month, and 10^15 are the most",
+            hint=f"write {name} as 1M/day, 20/s or 300k/month",
+        )  # fmt: skip
+    return volume
 
 
 def parse_tokens(text: str, *, name: str = "--tokens") -> tuple[float, float]:

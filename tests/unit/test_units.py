@@ -40,8 +40,10 @@ def test_parse_bytes(text, value):
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [(0, "$0"), (1234.4, "$1,234"), (12.3, "$12.30"), (0.0042, "$0.0042"), (4.5e-5, "$0.000045")]
-)
+    ("amount", "text"),
+    [(0, "$0"), (1234.4, "$1,234"), (12.3, "$12.30"), (0.0042, "$0.0042"), (4.5e-5, "$0.000045"), (-2920, "-$2,920"),
+     (-0.5, "-$0.50"), (36_135_000_000, "$36.13 B"), (9_999_999_999, "$9,999,999,999")],
+)  # fmt: skip
 def test_format_usd(amount, text):
     """Small amounts keep two significant digits."""
     assert units.format_usd(amount) == text

@@ -234,17 +234,22 @@ def _curve(report: RouteReport, unicode: bool, columns: int) -> Text:
 def _tornado(report: RouteReport, unicode: bool, *, is_wide: bool) -> object:
     top = report.sensitivity[:_TOP_INFLUENCES]
     widest = max((row.swing_usd_per_month for row in top), default=0.0) or 1.0
-    rows = [
+    told = [
         (
             row.name,
             f"{units.format_usd(row.low_usd_per_month)} to {units.format_usd(row.high_usd_per_month)}",
             f"{units.format_percent(row.low_saving)} to {units.format_percent(row.high_saving)}",
-            bar(row.swing_usd_per_month / widest, 14, unicode=unicode),
         )
         for row in top
     ]
     if not is_wide:
-        return table([("", "left"), ("saved", "left!")], [(name, saved) for name, _, saved, _ in rows])
+        return table([("", "left"), ("saved", "left!")], [(name, saved) for name, _, saved in told])
+    taken = sum(max((len(row[column]) for row in told), default=0) + 2 for column in range(3))
+    width = min(14, max(4, _WIDE + 2 - taken))
+    rows = [
+        (*row, bar(one.swing_usd_per_month / widest, width, unicode=unicode))
+        for row, one in zip(told, top, strict=True)
+    ]
     return table([("", "left!"), ("saved a month", "left!"), ("saved", "left!"), ("", "left!")], rows)
 
 

@@ -423,3 +423,22 @@ def test_distilling_that_pays_back_in_hours(sizer: Any) -> None:
     """290 dollars at 135,506 a month are back in 1.56 hours, not in 0.0 months."""
     shown = " ".join(sizer("route", "--distil-labels", "20000", "--judge-cost", "0.01").out.split())
     assert "1.56 h against all large" in shown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--self-host", "both", "--gpu-hour", "2", "--rps", "3"), ("--tokens", "100M:100M"),
+     ("--requests", "900T/month"), ("--self-host", "large", "--gpu-hour", "2", "--rps", "3", "--fixed-cost", "1000")],
+)  # fmt: skip
+def test_no_number_is_cut(sizer: Any, arguments: tuple[str, ...]) -> None:
+    """Large and negative amounts fit 80 columns whole."""
+    outcome = sizer("route", *arguments)
+    assert "…" not in outcome.out
+    assert "$-" not in outcome.out
+    assert max(map(len, outcome.out.splitlines())) <= 80
+
+
+def test_too_many_requests(sizer: Any) -> None:
+    """More than 10^15 requests a month are refused, whatever the period."""
+    assert sizer("route", "--requests", "1e15/s").code == 2
+    assert parse_requests("1e15/month") == 1e15
