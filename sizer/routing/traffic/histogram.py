@@ -159,18 +159,18 @@ class Histogram:
 
 def read_histogram(lines: Iterable[str], *, where: str, delimiter: str = ",") -> Histogram:
     """A histogram from CSV with the columns of `--emit-sql`, in any order. Raises UsageError."""
-    rows = read_table(lines, where, delimiter=delimiter)
-    first = next(rows, None)
-    names = {name.strip().lower(): name for name in first or {}}
+    lines = iter(lines)
+    head = next(lines, "")
+    names = {name.strip().lower(): name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])}
     if missing := [name for name in COLUMNS if name not in names]:
-        seen = f"columns seen: {', '.join(filter(None, names)) or 'none'}" if first else "it has no rows"
         raise UsageError(
             f"`{where}` is not the result of --emit-sql", code="route.histogram",
-            because=f"it lacks {', '.join(missing)}; {seen}" if first else seen,
+            because=f"it lacks {', '.join(missing)}; columns seen: {', '.join(names) or 'none'}",
             hint="run the printed statement unchanged and save its result as CSV with a header",
         )  # fmt: skip
+    rows = read_table(itertools.chain([head], lines), where, delimiter=delimiter)
     found = Histogram()
-    for number, row in enumerate(itertools.chain([first or {}], rows), 2):
+    for number, row in enumerate(rows, 2):
         try:
             model, *counts = (row[names[name]] for name in COLUMNS)
             tier, given, made, *sums = (_whole(count) for count in counts)
