@@ -121,22 +121,24 @@ def _runs(indices: Iterable[tuple[int, ...]]) -> frozenset[int]:
 def find_fused(stack: str, members: Sequence[LogicalTensor]) -> Iterable[Bank]:
     """Tensors of three dimensions of a layer that have the first in common, by the part of the layer.
 
-    Where all tensors of a layer have it, it is several layers in one. With four dimensions the second numbers the
-    matrices of a part: [experts, 3, width of one, width].
+    Where all tensors of a layer have it, it is several layers in one. With four dimensions a small one numbers the
+    matrices of a part: [experts, 3, width of one, width]. Kernels beside matrices are part of the same.
     """
     depth = stack.count(".") + 1
     found: dict[tuple[str, int], dict[str, list[Shape]]] = defaultdict(dict)
     for group in members:
         module, shape = module_of(group.name), group.shape or ()
-        if len(shape) >= 3 and shape[0] > 1 and (matrices := prod(shape[1:-2])) <= MOST_MATRICES:
+        large = tuple(size for size in shape[1:] if size >= NARROWEST)
+        small = prod(size for size in shape[1:] if size < NARROWEST)
+        if len(large) == 2 and shape[0] > 1 and small <= MOST_MATRICES:
             part = module[depth] if len(module) > depth + 1 else ""
-            found[part, shape[0]][".".join(module)] = [shape[-2:]] * matrices
+            found[part, shape[0]][".".join(module)] = [large] * small
     for (_, count), tensors in found.items():
         shapes = tuple(shape for alike in tensors.values() for shape in alike)
         is_stacked = all((group.shape or ())[:1] == (count,) for group in members)
         words = {segment for name in tensors for segment in name.split(".")[depth:]}
         most = _MOST_OF_ATTENTION if mixes(words) else MOST_MATRICES
-        if not is_stacked and 1 < len(shapes) <= most and all(min(shape) >= NARROWEST for shape in shapes):
+        if not is_stacked and 1 < len(shapes) <= most:
             above = {segment for name in tensors for segment in name.split(".")[depth:-1]}
             yield Bank(tuple(tensors), tuple(above), tuple(words), frozenset({count}), (shapes,), stack.count("*"))
 

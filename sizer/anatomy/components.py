@@ -33,12 +33,20 @@ def text_components(
             yield "input_embedding", group
         else:
             component = _component(group, layers, vocabulary_size)
+            if component == "other" and table is not None and _is_wider(group, table):
+                component = "lookup_tables"
             is_like_table = table is not None and group.shape == table.shape and "*" not in group.name
             yield ("output_head" if is_like_table and component in ("mixer", "other") else component), group
 
 
 _TALL, _TALLEST_MATRIX = 16, 1 << 17
 """Rows to a column, and rows, that a table in a layer has and no matrix that is multiplied with."""
+
+
+def _is_wider(group: LogicalTensor, table: LogicalTensor) -> bool:
+    """Whether the group has a row for each token too, and wider ones: all layers' embeddings side by side."""
+    shape, own = group.shape or (), table.shape or (0, 0)
+    return "*" not in group.name and len(shape) == 2 and shape[0] == own[0] and own[1] < shape[1] < shape[0]
 
 
 def _component(group: LogicalTensor, layers: ExpertLayers, vocabulary_size: int | None) -> str:
@@ -105,10 +113,7 @@ def without_copies(placed: Sequence[Placed], settings: Settings, family_default:
             is_copy = is_shared(main) and bool(re.search("encoder|decoder", group.name))
         elif component == "output_head" and is_tied and main is not None:
             is_bias = group.shape == (main.shape or ())[:1]
-            is_named = vocabulary().head.any(module_of(group.name))
-            is_copy = (is_like_table and is_named) or (
-                is_bias and group.shape in biases
-            )  # `cls.predictions.decoder.bias`
+            is_copy = is_like_table or (is_bias and group.shape in biases)  # `cls.predictions.decoder.bias`
             biases |= {group.shape} if is_bias else set()
         if is_copy:
             unique.copies.append(group)

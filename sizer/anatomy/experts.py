@@ -14,6 +14,7 @@ from fractions import Fraction
 from itertools import accumulate
 from math import comb
 
+from sizer.anatomy.hidden import hidden_experts
 from sizer.anatomy.parts import module_of
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.top_k import TopK, is_count, zero_experts
@@ -50,6 +51,8 @@ class ExpertLayers:
     """Those of them, and their routers, that no word tells."""
     apart: frozenset[Block] = frozenset()
     """Layers with several sets of experts that no router chooses from as one."""
+    hidden: int | None = None
+    """Experts that config.json declares and shapes bear out, where none was recognised."""
     uses: dict[Block, int] = field(default_factory=dict)
     """Layers that pick from the experts of this one, where there are more than itself: routers without experts."""
 
@@ -97,7 +100,8 @@ def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertL
         rows = {stack: router_rows.get(stack, set()) | set(more) for stack, more in unnamed.rows.items()}
         layers = _collect(groups, replace(evidence, unnamed=unnamed), router_rows | rows)
     layers = _join_sets(layers, evidence.width)
-    return replace(layers, uses=_uses(layers))
+    hidden = None if layers.experts else hidden_experts(layers.rest, settings)
+    return replace(layers, uses=_uses(layers), hidden=hidden)
 
 
 def _join_sets(layers: ExpertLayers, width: int) -> ExpertLayers:
@@ -273,17 +277,25 @@ def _uses(layers: ExpertLayers) -> dict[Block, int]:
 def routed_active(layers: ExpertLayers, top_k: TopK, settings: Settings) -> ActiveRouted:
     """Routed parameters one token uses, over all MoE layers."""
     everything, zero = layers.total, zero_experts(settings)
+    if layers.hidden:
+        why = f"config.json declares {layers.hidden} experts, and no tensor was recognised as one"
+        return ActiveRouted(mean=None, minimum=0, maximum=0, reason=why)
     if not layers.experts:
         return ActiveRouted(mean=0, minimum=0, maximum=0)
     if top_k.value is None and not top_k.per_layer:
         least = 0 if zero else sum(min(_text_sizes(layers, block, settings)) for block in layers.experts)
         return ActiveRouted(mean=None, minimum=least, maximum=everything, reason=top_k.reason)
+    declared = _declared_counts(settings)
+    if layers.unnamed.any and declared and declared.isdisjoint(layers.held | set(layers.experts.values())):
+        why = f"config.json declares {max(declared)} experts, and shapes alone show {max(layers.held)}"
+        return ActiveRouted(mean=None, minimum=0, maximum=everything, reason=why)
     if layers.apart:
         why = "layers have several sets of experts, and nothing says how many a token uses of each"
         return ActiveRouted(mean=None, minimum=0, maximum=everything, reason=why)
+    is_listed = isinstance(settings.integers(*vocabulary().keys.experts), list)
     mean, low, high, varies, reason = Fraction(0), 0, 0, False, ""
     for order, block in enumerate(sorted(layers.experts)):
-        k = _k_of(block, order, top_k, len(layers.experts))
+        k, rows = _k_of(block, order, top_k, len(layers.experts)), layers.router_rows.get(block, 0)
         sizes = _text_sizes(layers, block, settings)
         if k is None:
             return ActiveRouted(
@@ -296,6 +308,9 @@ def routed_active(layers: ExpertLayers, top_k: TopK, settings: Settings) -> Acti
             low, high, varies = low + sum(sorted(sizes)[:fewest]), high + sum(sorted(sizes)[-most:]), True
             reason = _EVENLY
             continue
+        if 1 < rows < len(sizes) <= 2 * rows and not is_listed:  # with far fewer, rows are keys
+            why = f"routers choose among {rows} experts, and layers hold {len(sizes)}"
+            return ActiveRouted(mean=None, minimum=0, maximum=everything, reason=why)
         k = min(k, len(sizes) + zero)
         mean += Fraction(k * sum(sizes), len(sizes) + zero)
         ordered = sorted(sizes)
@@ -328,6 +343,9 @@ def _is_grouped(block: Block) -> bool:
 
 def notices_about(layers: ExpertLayers, settings: Settings) -> list[Notice]:
     """Where config.json's expert count is not what the headers hold: the headers win."""
+    if layers.hidden:
+        message = f"config.json declares {layers.hidden} experts, and no tensor was recognised as one; active "
+        return [Notice(code="config.experts", message=f"{message}parameters are unknown")]
     declared = settings.integers(*vocabulary().keys.experts)
     held = Counter(count for block, count in layers.experts.items() if not _is_grouped(block))
     if declared is None or not held:

@@ -2,6 +2,7 @@
 
 Unpacking leaves digits in words alone, since `w1`, `fc2` and `conv1d` are words. Here a word is a list where its
 numbers run from 0, in at least four tensors: `expert3` becomes `expert.*` with index 3, as if it had been `expert.3`.
+Two are enough where each number has a whole layer below it: four names that all of them have.
 """
 
 from __future__ import annotations
@@ -35,13 +36,25 @@ def _lists(groups: Iterable[LogicalTensor]) -> set[str]:
     for group in groups:
         for template, word, _, number in _splits(group.name):
             numbers[template, word].add(number)
-    return {template for (template, word), seen in numbers.items() if _is_list(word, seen)}
+    alike: dict[tuple[str, frozenset[int]], int] = defaultdict(int)
+    for (template, word), seen in numbers.items():
+        alike[_head(template, word), frozenset(seen)] += 1
+    return {
+        template
+        for (template, word), seen in numbers.items()
+        if _is_list(word, seen, is_layer=alike[_head(template, word), frozenset(seen)] >= _FEWEST)
+    }
 
 
-def _is_list(word: str, numbers: set[int]) -> bool:
+def _head(template: str, word: str) -> str:
+    return template.partition(f"{word}.*.")[0] + word
+
+
+def _is_list(word: str, numbers: set[int], *, is_layer: bool) -> bool:
     first, is_expert = min(numbers), vocabulary().numbered_expert.has(f"{word}_*")
     is_whole = numbers == set(range(first, first + len(numbers)))
-    return is_whole and ((is_expert and first < 2 <= len(numbers)) or (first == 0 and len(numbers) >= _FEWEST))
+    fewest, latest = (2, 1) if is_layer else (_FEWEST, 0)
+    return is_whole and ((is_expert and first < 2 <= len(numbers)) or (first <= latest and len(numbers) >= fewest))
 
 
 def _splits(name: str) -> Iterable[tuple[str, str, int, int]]:

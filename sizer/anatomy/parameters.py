@@ -36,6 +36,7 @@ COMPONENTS = (
 )  # fmt: skip
 """In the order of a forward pass. `mixer` is attention or what stands in its place."""
 
+_SURELY_ACTIVE = {"input_embedding", "output_head", "norms", "router", "shared_experts"}
 _INACTIVE = TOWERS | {"mtp", "lookup_tables"}
 
 
@@ -125,14 +126,17 @@ def analyse(tensors: Sequence[LogicalTensor], config: dict[str, object] | None) 
         name: 0 if name in _INACTIVE else routed.mean if name == "routed_experts" else count
         for name, count in totals.items()
     }
+    if layers.hidden:
+        active_of |= dict.fromkeys(totals.keys() - _INACTIVE - _SURELY_ACTIVE)
     fixed = sum(count or 0 for name, count in active_of.items() if name != "routed_experts")
     active = None if routed.mean is None else fixed + routed.mean
     table = table_parameters(unique.placed)
     compute = None if active is None else active if tied else active - table
+    is_range = routed.varies or (active is None and not layers.hidden)
     return Anatomy(
         total=sum(totals.values()),
         active=active,
-        active_range=(fixed + routed.minimum, fixed + routed.maximum) if routed.varies or active is None else None,
+        active_range=(fixed + routed.minimum, fixed + routed.maximum) if is_range else None,
         active_compute=compute,
         active_without_embeddings=None if active is None else active - table - totals["output_head"],
         components=tuple(

@@ -56,12 +56,14 @@ def find_token_table(groups: Iterable[LogicalTensor], vocabulary_size: int | Non
 
     Of several the shared one comes first, then one with the vocabulary's rows, then the largest.
     """
-    words = vocabulary()
+    words, groups = vocabulary(), list(groups)
     outside = [group for group in groups if len(group.shape or ()) == 2 and "*" not in group.name]
     named = [group for group in outside if _is_named_table(group)]
     if not named:
         named = [group for group in outside
                  if _rows(group) == vocabulary_size and not words.head.any(module_of(group.name))]  # fmt: skip
+        widths = {group.shape for group in groups if len(group.shape or ()) == 1 and "*" in group.name}
+        named = [group for group in named if (group.shape or ())[1:] in widths] or named
     return max(
         named,
         key=lambda group: (is_shared(group), _rows(group) == vocabulary_size, group.parameters),
@@ -102,7 +104,7 @@ def without_buffers(tensors: Iterable[LogicalTensor]) -> tuple[list[LogicalTenso
 
 def _is_buffer(group: LogicalTensor) -> bool:
     words, segments, shape = vocabulary(), group.name.split("."), group.shape
-    if group.storage in _INTEGERS or words.buffers.has(segments[-1]):
+    if group.storage in _INTEGERS or words.buffers.has(segments[-1]) or words.buffer_leaves.has(segments[-1]):
         return True
     if len(segments) > 1 and words.buffers.any(segments[-3:-1]):
         return True
@@ -137,8 +139,11 @@ def _place_by_words(groups: Sequence[LogicalTensor], settings: Settings) -> Iter
     for group in groups:
         segments = group.name.split(".")
         first = next((i for i, segment in enumerate(segments) if "*" in segment), len(segments))
+        above = segments[: max(first, 1)]
+        if any(len(segment) == 1 for segment in above):  # `v` and `a` are towers at the root of whole parts alone
+            above = [s for i, s in enumerate(above) if len(s) > 1 or (i == 0 and len(segments) > 2)]
         component = next((c for c, roots, anywhere in words.beside
-                          if roots.any(segments[: max(first, 1)]) or anywhere.any(segments)), "")  # fmt: skip
+                          if roots.any(above) or anywhere.any(segments)), "")  # fmt: skip
         numbers = extra.get(".".join(segments[:first])) if component == "" else None
         if numbers:
             inside = tuple(index for index in group.indices if index[0] in numbers)

@@ -38,7 +38,7 @@ _TOWER_WORDS = frozenset({
 _DEEPEST = 4
 _LARGEST = 2**48
 """No size in a config is larger; tokenizers write 1e30 for "no limit"."""
-_VOCABULARY_KEYS = ("vocab_size", "n_vocab", "padded_vocab_size")
+_VOCABULARY_KEYS = ("vocab_size", "n_vocab", "padded_vocab_size", "vocabulary_size", "vocab")
 
 
 class Settings:

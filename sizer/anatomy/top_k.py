@@ -10,7 +10,7 @@ from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import Family, vocabulary
 from sizer.values import frozen
 
-__all__ = ["TopK", "is_count", "read_top_k", "says_picks", "zero_experts"]
+__all__ = ["TopK", "is_count", "read_top_k", "says_picks", "words_of", "zero_experts"]
 
 
 @frozen
@@ -42,7 +42,7 @@ def read_top_k(settings: Settings, family: Family, held: Collection[int]) -> Top
         key, value = "fixed by the architecture", family.experts_per_token
     if value is None:
         likely = likely or _of_parts(settings, held)
-        if len(set(likely.values())) > 1:
+        if len({repr(value) for value in likely.values()}) > 1:
             shown = ", ".join(f"`{key}` ({value})" for key, value in likely.items())
             return TopK(value=None, reason=f"config.json has several keys that may be the top-k: {shown}")
         key, value = next(iter(likely.items()), ("", None))
@@ -69,41 +69,43 @@ def zero_experts(settings: Settings) -> int:
     """Experts without weights that the router may pick (identity experts), from a key that says so."""
     words = vocabulary().keys
     for key, value in settings.items():
-        parts = _words_of(key)
+        parts = words_of(key)
         if words.weightless.any(parts) and words.of_experts.any(parts) and is_count(value):
             return int(value)
     return 0
 
 
-def _of_experts(settings: Settings, most: int) -> dict[str, int]:
-    """Keys whose words say "experts per token", with values that a layer allows."""
+def _of_experts(settings: Settings, most: int) -> dict[str, int | list[int]]:
+    """Keys whose words say "experts per token", with values that a layer allows (a list has one for each layer)."""
     words = vocabulary().keys
-    found: dict[str, int] = {}
+    found: dict[str, int | list[int]] = {}
     for path, value, _ in settings.paths():
-        parts = _words_of(path)
+        parts, values = words_of(path), value if isinstance(value, list) else [value]
+        if len(values) > 1:
+            parts = [part for part in parts if part not in ("layer", "layers", "per")]
         says_so = words.of_experts.any(parts) and words.chosen.any(parts) and not words.not_top_k.any(parts)
-        if says_so and is_count(value) and value <= most:
-            found.setdefault(path, int(value))
+        if says_so and values and all(is_count(one) and one <= most for one in values):
+            found.setdefault(path, value)
     return found
 
 
-def _of_parts(settings: Settings, held: Collection[int]) -> dict[str, int]:
+def _of_parts(settings: Settings, held: Collection[int]) -> dict[str, int | list[int]]:
     """Keys that say "so many per token" of something that is not called experts, with values that a layer allows.
 
     A bare `top_k` or `k` is one only in a group that speaks of this mixture: by its name, or by a value beside it
     that is the number of experts. At the root, or beside a temperature, it is how text is sampled.
     """
     words = vocabulary().keys
-    found: dict[str, int] = {}
+    found: dict[str, int | list[int]] = {}
     for path, value, beside in settings.paths():
         if not is_count(value) or value > max(held, default=0):
             continue
         group, _, key = path.rpartition(".")
-        parts, above = _words_of(key), _words_of(group)
+        parts, above = words_of(key), words_of(group)
         if words.not_top_k.any(parts) or words.of_other_parts.any([*parts, *above]):
             continue
         is_of_mixture = words.of_experts.any(above) or _counts_parts(beside, held)
-        is_sampling = words.of_sampling.any(word for other in beside for word in _words_of(other))
+        is_sampling = words.of_sampling.any(word for other in beside for word in words_of(other))
         if parts in _BARE:
             says_so = bool(group) and is_of_mixture and not is_sampling
         else:
@@ -123,11 +125,11 @@ def _counts_parts(beside: Mapping[str, Any], held: Collection[int]) -> bool:
     return any(
         is_count(value) and value in held and not words.not_top_k.any(parts) and not words.of_other_parts.any(parts)
         for key, value in beside.items()
-        if (parts := _words_of(key)) not in _BARE
+        if (parts := words_of(key)) not in _BARE
     )
 
 
-def _words_of(key: str) -> list[str]:
+def words_of(key: str) -> list[str]:
     """`numUnits.per_tok` -> num, units, per, tok."""
     return [word for word in re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()) if word]
 

@@ -77,6 +77,9 @@ class Unnamed:
                 return rows if rows in counts else max(counts)  # flattened: a row for each value of each expert
             if module.startswith((f"{name}_", f"{name}.")) and rows in counts:
                 return rows
+            is_beside = module.rpartition(".")[0] == name.rpartition(".")[0] and module not in self.selectors
+            if is_beside and rows in counts and len(group.shape or ()) > 1:  # the kernels and norms of experts
+                return rows
         return None
 
 
@@ -112,9 +115,11 @@ def find_unnamed(groups: Sequence[LogicalTensor], told: Collection[str], setting
             choosers = _selectors_of(bank, members, width, settings) if not found or mixes(bank.words) else set()
             if choosers or (not found and stands_alone(bank, width, settings, is_list=False)):
                 selectors |= choosers
+                if not choosers and (fewer := _fewer(bank, members, width)):
+                    rows[stack] = fewer
                 for name in bank.names:
                     fused[name] |= bank.counts
-        if not found:
+        if not found and not any(name.startswith(f"{stack}.") for name in (*lists, *fused)):
             pool = [bank for bank in join_projections(left) if is_feed_forward(bank) and not mixes(bank.words)]
             choosers, together = _selectors_of_all(pool, members, width)
             if choosers:
@@ -123,10 +128,12 @@ def find_unnamed(groups: Sequence[LogicalTensor], told: Collection[str], setting
             alone = [bank for bank in pool if choosers or stands_alone(bank, width, settings, is_list=True)]
             for bank in alone:
                 lists |= set(bank.names)
+                if not choosers and (fewer := _fewer(bank, members, width)):
+                    rows[stack] = fewer
                 pooled |= set(bank.names) if len(alone) > 1 and len(bank.names) == 1 else set()
         is_found = found or any(name.startswith(f"{stack}.") for name in (*lists, *fused))
         if not is_found and width:
-            flat, choosers = _flattened(stack, members, width, declared, numbers_said(settings))
+            flat, choosers = _flattened(stack, members, width, declared, settings)
             fused.update(flat)
             selectors |= choosers
     return Unnamed(
@@ -176,6 +183,13 @@ def _selectors_of_all(
     return {module for module, count, wide in narrow if count == together and wide == width}, together
 
 
+def _fewer(bank: Bank, members: Iterable[LogicalTensor], width: int | None) -> frozenset[int]:
+    """Rows of what chooses among most of the parts and not all: the rest is used by every token, or by none."""
+    most = max(bank.counts)
+    narrow = _narrow(members, bank.numbers, width)
+    return frozenset(count for _, count, wide in narrow if wide == width and most <= 2 * count < 2 * most)
+
+
 def _attends_by_choice(bank: Bank, width: int | None, settings: Settings) -> bool:
     """Whether parts of attention may be experts: projections from and to the width, not as many as heads."""
     keys, words = vocabulary().keys, vocabulary()
@@ -206,13 +220,15 @@ def _narrow(
 
 
 def _flattened(
-    stack: str, members: Sequence[LogicalTensor], width: int, declared: Collection[int], said: Collection[int]
+    stack: str, members: Sequence[LogicalTensor], width: int, declared: Collection[int], settings: Settings
 ) -> tuple[dict[str, frozenset[int]], set[str]]:
     """Experts laid out in two dimensions, in a module with their selector, and that selector.
 
-    Where config.json does not say how many there are, they have to be wider than a dense feed-forward network; and
-    where there is no selector, config.json has to say how many there are (`said`) and how many are picked.
+    Where config.json does not say how many there are, they have to be wider than a dense feed-forward network, or
+    their number and width stand in config.json under keys that nobody knows. Where there is no selector, config.json
+    has to say how many there are and how many are picked.
     """
+    said, sizes = numbers_said(settings), {value for _, value, _ in settings.paths() if is_count(value)}
     depth = stack.count(".") + 1
     parts: dict[str, list[tuple[str, tuple[int, ...]]]] = defaultdict(list)
     for group in members:
@@ -224,7 +240,10 @@ def _flattened(
     known = {*declared, *said}
     for module_name, count, wide in _narrow(members, stack.count("*"), width):
         beside = parts.get(module_name.split(".")[depth], []) if module_name.count(".") > depth else []
-        flat = {name: one for name, shape in beside if (one := _one_of(count, shape, width, count in known))}
+        is_known = count in known or (
+            count in sizes and all(_widths(count, shape, width) & sizes for _, shape in beside)
+        )
+        flat = {name: one for name, shape in beside if (one := _one_of(count, shape, width, is_known))}
         bank = Bank(tuple(flat), (), (), frozenset({count}), (tuple(flat.values()),), 0)
         if wide == width and 4 * count <= width and 1 < len(flat) <= MOST_MATRICES and is_feed_forward(bank):
             return {name: frozenset({count}) for name in flat}, {module_name}
@@ -240,6 +259,12 @@ def _flattened(
 def is_wider_than_dense(group: LogicalTensor, width: int) -> bool:
     """Whether a tensor has more rows of this width than a dense feed-forward layer would."""
     return group.parameters > WIDEST_DENSE * width**2 and group.parameters % width == 0
+
+
+def _widths(count: int, shape: tuple[int, ...], width: int) -> set[int]:
+    """What the width of one of `count` experts in a matrix may be: itself, and half of it where two are joined."""
+    sides = {*shape, max(shape) // count} - {width, max(shape)}
+    return sides | {side // 2 for side in sides}
 
 
 def _one_of(count: int, shape: tuple[int, ...], width: int, is_declared: bool) -> tuple[int, int] | None:

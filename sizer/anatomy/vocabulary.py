@@ -62,6 +62,7 @@ class _Table:
     beside_the_text: list[_Beside]
     text: list[str]
     buffers: list[str]
+    buffer_leaves: list[str]
     adapters: _Adapters
     constants: list[str]
     experts: _Experts
@@ -171,6 +172,7 @@ class Vocabulary:
         ]
         self.text = Words(table.text)
         self.buffers = Words(table.buffers)
+        self.buffer_leaves = Words(table.buffer_leaves)
         self.adapter = Words(
             segment for row in table.beside_the_text if row.component == "adapter" for segment in row.segments or []
         )

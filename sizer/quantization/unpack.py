@@ -6,6 +6,7 @@ what they leave open. Rotary tables, masks and tied heads are kept: the anatomy 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,8 @@ from sizer.quantization.remarks import Pair, remarks, scheme_words
 from sizer.quantization.state import dropped_reason
 
 __all__ = ["unpack"]
+
+_BRACKETS = re.compile(r"\[([0-9]+)\]")
 
 
 def unpack(
@@ -65,12 +68,23 @@ def unpack(
     )
 
 
+_SEPARATORS = ("/", "::", "__", "_")
+
+
 def _dotted(stored: Iterable[StoredTensor]) -> Iterable[StoredTensor]:
-    """Names with dots where a tree was flattened with slashes (`layer_0/attention/query`), as JAX does."""
+    """Names with dots where they are parted by something else: `layer_0/attention/query`, `layer::0::query::weight`.
+
+    Parted they are where most have three segments, and dots come first: `layers.0.q_proj.weight` stays.
+    """
     stored = tuple(stored)
-    if any("." in tensor.name for tensor in stored) or not any("/" in tensor.name for tensor in stored):
+    for separator in (".", *_SEPARATORS):
+        if 2 * sum(tensor.name.count(separator) > 1 for tensor in stored) > len(stored):
+            break
+    else:
         return stored
-    return (tensor._replace(name=tensor.name.replace("/", ".")) for tensor in stored)
+    if separator == ".":
+        return stored
+    return (tensor._replace(name=_BRACKETS.sub(r".\1", tensor.name).replace(separator, ".")) for tensor in stored)
 
 
 def _logical(pairs: list[Pair]) -> list[LogicalTensor]:

@@ -665,10 +665,17 @@ def test_awq_with_a_group_that_is_not_full() -> None:
     assert by_name(run(*stored, config=config))["a.weight"].shape == (4096, 10944)
 
 
-def test_slashes_between_names() -> None:
-    """A tree that JAX flattened has slashes: layers and modules are told apart as with dots."""
-    unpacked = run(tensor("layer_0/attn/query", "BF16", 8, 8), tensor("layer_1/attn/query", "BF16", 8, 8))
+@pytest.mark.parametrize("name", ["layer_{}/attn/query", "layer_{}::attn::query", "layer_{}__attn__query"])
+def test_other_signs_between_names(name: str) -> None:
+    """A tree that JAX flattened has slashes, others have colons or underscores: modules are told apart as with dots."""
+    unpacked = run(*(tensor(name.format(number), "BF16", 8, 8) for number in range(2)))
     assert [(group.name, group.count) for group in unpacked.tensors] == [("layer_*.attn.query", 2)]
+
+
+def test_underscores_between_all_names() -> None:
+    """Where nothing else parts them, single underscores and brackets do."""
+    unpacked = run(*(tensor(f"b[{number}]_g_c.kernel", "BF16", 8, 8) for number in range(2)))
+    assert [(group.name, group.count) for group in unpacked.tensors] == [("b.*.g.c.kernel", 2)]
 
 
 @pytest.mark.parametrize("prefix", ["weight.", ""])

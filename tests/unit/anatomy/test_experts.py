@@ -304,3 +304,63 @@ def test_one_set_of_experts_for_all_layers(word: str) -> None:
     anatomy = count({f"model.{word}.up_proj": (4, 6, 8), f"model.{word}.down_proj": (4, 8, 6)})
     assert anatomy.active == FIXED + 384 * 3 // 4
     assert anatomy.active_range == (FIXED + 192, FIXED + 384)
+
+
+@pytest.mark.parametrize(
+    "declared", [{"num_experts": 3}, {"moe": {"n": 3, "k": 2}}, {"total_experts": 3, "active_experts": 2}]
+)
+def test_declared_experts_that_are_not_recognised_are_not_dense(declared: dict[str, object]) -> None:
+    """config.json speaks of three experts, and a matrix has three rows: active is unknown, not everything."""
+    base = {name: (3, 8) if "gate" in name else shape for name, shape in BASE.items()}
+    odd = {"model.layers.{0-1}.mlp.thing": (5, 7, 3)}
+    anatomy = analyse(tensors(base | odd), {"vocab_size": 16, **declared})
+    assert (anatomy.total, anatomy.active, anatomy.active_range) == (448 - 16 + 210, None, None)
+    assert [notice.code for notice in anatomy.notices] == ["config.experts"]
+
+
+def test_a_stale_key_of_a_dense_model_is_no_mixture() -> None:
+    """Nemotron-H's class writes eight experts for dense models too: nothing in the files has eight of anything."""
+    dense = {"model.embed_tokens.weight": (32, 16), "model.layers.{0-1}.mlp.up_proj.weight": (24, 16)}
+    anatomy = analyse(tensors(dense), {"vocab_size": 32, "n_routed_experts": 8, "num_experts_per_tok": 2})
+    assert anatomy.active == anatomy.total == 512 + 768
+
+
+def test_experts_that_no_router_row_chooses() -> None:
+    """A router of three rows beside four experts: one is used always or never, so active is unknown."""
+    base = {name: shape for name, shape in BASE.items() if "gate" not in name}
+    base |= {"model.layers.{0-1}.mlp.router.weight": (3, 8)}
+    experts = {"model.layers.{0-1}.mlp.experts.{0-3}.up.weight": (6, 8),
+               "model.layers.{0-1}.mlp.experts.{0-3}.down.weight": (8, 6)}  # fmt: skip
+    anatomy = analyse(tensors(base | experts), CONFIG)
+    assert anatomy.active is None
+    assert "routers choose among 3 experts" in anatomy.reason
+
+
+def test_an_unlisted_key_with_one_top_k_for_each_layer() -> None:
+    """`active_experts_per_layer` is a list of top-k values by layer."""
+    base = {name: shape for name, shape in BASE.items() if "gate" not in name}
+    gates = {"model.layers.{0-1}.mlp.router.weight": (4, 8)}
+    experts = {"model.layers.{0-1}.mlp.experts.up_proj": (4, 6, 8)}
+    config = {"vocab_size": 16, "experts_per_layer": [4, 4], "active_experts_per_layer": [1, 3]}
+    anatomy = analyse(tensors(base | gates | experts), config)
+    assert anatomy.active == FIXED + (1 + 3) * 48
+
+
+def test_kernels_and_norms_of_experts() -> None:
+    """What has a row for each expert in the module of their matrices belongs to them; the selector does not."""
+    base = {name: shape for name, shape in BASE.items() if "gate" not in name}
+    bank = {"model.layers.{0-1}.spiral.whorls.up": (4, 16, 8), "model.layers.{0-1}.spiral.whorls.down": (4, 8, 16),
+            "model.layers.{0-1}.spiral.whorls.kernel": (4, 16, 2),
+            "model.layers.{0-1}.spiral.pole.weight": (4, 8)}  # fmt: skip
+    anatomy = analyse(tensors(base | bank), {"vocab_size": 16, "num_whorls": 4, "whorls_per_token": 1})
+    assert anatomy.active == 384 + 2 * (32 + 2 * 128 + 32)
+
+
+def test_flattened_experts_whose_number_and_width_stand_under_unknown_keys() -> None:
+    """Three experts of width 16, one after the other, beside a selector of three rows; config.json has a 3 and a 16."""
+    base = {"model.embed_tokens.weight": (64, 32), "model.layers.{0-1}.self_attn.o_proj.weight": (32, 32)}
+    flat = {"model.layers.{0-1}.ffn.bank.first": (48, 32), "model.layers.{0-1}.ffn.bank.second": (96, 16),
+            "model.layers.{0-1}.ffn.choose.weight": (3, 32)}  # fmt: skip
+    anatomy = analyse(tensors(base | flat), {"vocab_size": 64, "zhuanjia_shu": 3, "kuandu": 16})
+    assert (anatomy.experts.routed_experts, anatomy.active) == (3, None)
+    assert anatomy.active_range == (2048 + 2048 + 192 + 2 * 1024, 2048 + 2048 + 192 + 6 * 1024)

@@ -222,3 +222,32 @@ def test_towers_that_only_open_clip_s_config_states_are_not_the_text() -> None:
 
     assert analyse(tensors(text | tower), OPEN_CLIP).active == 128 + 384
     assert analyse(tensors(text | tower), None).active == 128 + 384 + 48
+
+
+def test_a_tied_head_under_an_unheard_of_name() -> None:
+    """config.json says that the head is the embedding: a second table of its shape is a copy, whatever its name."""
+    text = {name.replace("lm_head", "press"): shape for name, shape in TEXT.items()}
+    anatomy = analyse(tensors(text), {**CONFIG, "tie_word_embeddings": True})
+    assert (anatomy.total, anatomy.tied_copy_parameters) == (256, 128)
+
+
+def test_wider_rows_for_each_token_are_a_lookup_table() -> None:
+    """Beside the table of the layers' width, one of wider rows holds the embeddings of all layers."""
+    text = {"hike.words.weight": (16, 8), "hike.pockets.weight": (16, 12), "hike.step.{0-1}.norm_a.weight": (8,),
+            "hike.step.{0-1}.map.o_proj.weight": (8, 8)}  # fmt: skip
+    anatomy = analyse(tensors(text), {**CONFIG, "tie_word_embeddings": True})
+    assert (parts(anatomy)["lookup_tables"], anatomy.active) == (192, 128 + 16 + 128)
+
+
+def test_layers_whose_numbers_are_glued() -> None:
+    """Two layers `blk0` and `blk1` of four tensors each are a stack, as `layers.0` and `layers.1` are."""
+    names = ("attn.q_proj", "attn.o_proj", "mlp.up_proj", "mlp.down_proj")
+    text = {f"dec.blk{layer}.{name}.weight": (8, 8) for layer in range(2) for name in names}
+    anatomy = analyse(tensors({"dec.embed.weight": (16, 8)} | text), CONFIG)
+    assert {group.name: group.count for _, group in anatomy.components_of}["dec.blk.*.attn.q_proj.weight"] == 2
+
+
+@pytest.mark.parametrize("name", ["v.kernel", "road.look.v.weight"])
+def test_a_single_letter_is_no_tower(name: str) -> None:
+    """`v` is the root of a vision tower in GGUF files, and a projection or a head elsewhere."""
+    assert "vision" not in parts(analyse(tensors(TEXT | {name: (8, 8)}), CONFIG))
