@@ -109,12 +109,14 @@ def _sizes(matrices: dict[str, _Seen]) -> tuple[tuple[Shape | None, ...], ...]:
 
 
 def _runs(indices: Iterable[tuple[int, ...]]) -> frozenset[int]:
-    """How many numbers come last under each prefix; empty where they are not 0 to n-1 everywhere."""
+    """How many numbers come last under each prefix; empty where they are not 0 to n-1, or 1 to n, everywhere."""
     seen: dict[tuple[int, ...], set[int]] = defaultdict(set)
     for *prefix, number in indices:
         seen[tuple(prefix)].add(number)
     runs = frozenset(len(found) for found in seen.values())
-    is_whole = min(runs) > 1 and all(max(found) == len(found) - 1 for found in seen.values())
+    firsts = {min(found) for found in seen.values()}
+    is_whole = min(runs) > 1 and all(max(found) - min(found) == len(found) - 1 for found in seen.values())
+    is_whole = is_whole and firsts in ({0}, {1})
     return runs if is_whole else frozenset()
 
 

@@ -79,7 +79,8 @@ def _component(group: LogicalTensor, layers: ExpertLayers, vocabulary_size: int 
 
 def _has_row_per_expert(group: LogicalTensor, layers: ExpertLayers) -> bool:
     counts = {*layers.experts.values(), *layers.router_rows.values()}
-    return any(size in counts for size in group.shape or ())
+    is_row = len(group.shape or ()) == 2 and 1 in (group.shape or ()) and bool(counts)  # stored with each expert
+    return is_row or any(size in counts for size in group.shape or ())
 
 
 def _is_lookup(group: LogicalTensor, module: Sequence[str], vocabulary_size: int | None) -> bool:

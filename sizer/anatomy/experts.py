@@ -53,6 +53,8 @@ class ExpertLayers:
     """Layers with several sets of experts that no router chooses from as one."""
     hidden: int | None = None
     """Experts that config.json declares and shapes bear out, where none was recognised."""
+    shared_inside: int = 0
+    """Of the experts of each layer those that every token uses, stored as the last of the routed ones."""
     uses: dict[Block, int] = field(default_factory=dict)
     """Layers that pick from the experts of this one, where there are more than itself: routers without experts."""
 
@@ -62,13 +64,15 @@ class ExpertLayers:
         counts: dict[Block, int] = {}
         for (head, index), count in sorted(self.experts.items()):
             layer = (layer_of(head.split(".")), index[:1])
-            counts[layer] = max(count, counts.get(layer, 0))
+            counts[layer] = max(count - self.shared_inside, counts.get(layer, 0))
         return list(counts.values())
 
     @property
     def held(self) -> frozenset[int]:
         """The numbers of experts that layers choose from, those without weights included."""
-        return frozenset(self.router_rows.get(block, count) for block, count in self.experts.items())
+        return frozenset(
+            self.router_rows.get(block, count - self.shared_inside) for block, count in self.experts.items()
+        )
 
     @property
     def total(self) -> int:
@@ -101,7 +105,7 @@ def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertL
         layers = _collect(groups, replace(evidence, unnamed=unnamed), router_rows | rows)
     layers = _join_sets(layers, evidence.width)
     hidden = None if layers.experts else hidden_experts(layers.rest, settings)
-    return replace(layers, uses=_uses(layers), hidden=hidden)
+    return replace(layers, uses=_uses(layers), hidden=hidden, shared_inside=_shared_inside(layers, settings))
 
 
 def _join_sets(layers: ExpertLayers, width: int) -> ExpertLayers:
@@ -212,6 +216,8 @@ def _home(group: LogicalTensor, evidence: _Evidence) -> _Home | None:
     """Where a tensor belongs if it is of routed experts."""
     segments = group.name.split(".")
     if (star := _expert_star(group, segments, evidence)) is not None:
+        if _is_row_of_router(group):
+            return None
         head, stars = _block_name(segments, star, evidence.unnamed)
         return _Home(head=head, stars=stars, bank=".".join(segments[:star]), tail=".".join(segments[star + 1 :]))
     if (count := _fused_count(group, segments, evidence)) is not None:
@@ -221,6 +227,12 @@ def _home(group: LogicalTensor, evidence: _Evidence) -> _Home | None:
             head=head, stars=stars, bank=".".join(segments[:depth]), tail=".".join(segments[depth:]), fused=count
         )
     return None
+
+
+def _is_row_of_router(group: LogicalTensor) -> bool:
+    """Whether each expert holds its own row of the router: `experts.3.gate.weight` of [1, width]."""
+    segments = group.name.removesuffix(".weight").split(".")
+    return len(group.shape or ()) == 2 and min(group.shape or (0,)) == 1 and vocabulary().router.has(segments[-1])
 
 
 def _first_numbers(
@@ -245,6 +257,20 @@ def _first_numbers(
         if len({*numbers}) > 1 or (len(alike) > 1 and sum(numbers) in _rows_near(head, router_rows)):
             firsts[head, bank] = sum(counts[other] for other in alike if other[1] < bank)
     return firsts
+
+
+def _shared_inside(layers: ExpertLayers, settings: Settings) -> int:
+    """How many of the stored experts are shared: those that config.json declares, that stand nowhere else, and that
+    neither its number of experts nor the router counts.
+    """
+    shared = settings.integer(*vocabulary().keys.shared_experts) or 0
+    declared, counts = _declared_counts(settings), {*layers.experts.values()}
+    is_elsewhere = any(vocabulary().shared_experts.any(group.name.split(".")) for group in layers.rest)
+    if not shared or is_elsewhere or len(counts) != 1 or layers.apart or layers.uses:
+        return 0
+    chosen = max(counts) - shared
+    rows = {layers.router_rows.get(block, chosen) for block in layers.experts}
+    return shared if chosen in declared and rows == {chosen} and chosen > 0 else 0
 
 
 def _uses(layers: ExpertLayers) -> dict[Block, int]:
@@ -283,7 +309,8 @@ def routed_active(layers: ExpertLayers, top_k: TopK, settings: Settings) -> Acti
     if not layers.experts:
         return ActiveRouted(mean=0, minimum=0, maximum=0)
     if top_k.value is None and not top_k.per_layer:
-        least = 0 if zero else sum(min(_text_sizes(layers, block, settings)) for block in layers.experts)
+        fewest = 0 if zero else 1 + layers.shared_inside
+        least = sum(sum(sorted(_text_sizes(layers, block, settings))[:fewest]) for block in layers.experts)
         return ActiveRouted(mean=None, minimum=least, maximum=everything, reason=top_k.reason)
     declared = _declared_counts(settings)
     if layers.unnamed.any and declared and declared.isdisjoint(layers.held | set(layers.experts.values())):
@@ -308,6 +335,9 @@ def routed_active(layers: ExpertLayers, top_k: TopK, settings: Settings) -> Acti
             low, high, varies = low + sum(sorted(sizes)[:fewest]), high + sum(sorted(sizes)[-most:]), True
             reason = _EVENLY
             continue
+        if always := layers.shared_inside:
+            sizes, kept = sizes[:-always], sum(sizes[-always:])
+            mean, low, high = mean + kept, low + kept, high + kept
         if 1 < rows < len(sizes) <= 2 * rows and not is_listed:  # with far fewer, rows are keys
             why = f"routers choose among {rows} experts, and layers hold {len(sizes)}"
             return ActiveRouted(mean=None, minimum=0, maximum=everything, reason=why)
@@ -353,7 +383,7 @@ def notices_about(layers: ExpertLayers, settings: Settings) -> list[Notice]:
     said = set(declared) if isinstance(declared, list) else {declared}
     if isinstance(declared, list):
         said.add(sum(declared))
-    if all(count in said for count in held):
+    if all(count - layers.shared_inside in said for count in held):
         return []
     shown = ", ".join(f"{count} (in {n} layers)" for count, n in sorted(held.items()))
     return [

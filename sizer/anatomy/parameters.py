@@ -132,11 +132,13 @@ def analyse(tensors: Sequence[LogicalTensor], config: dict[str, object] | None) 
     active = None if routed.mean is None else fixed + routed.mean
     table = table_parameters(unique.placed)
     compute = None if active is None else active if tied else active - table
-    is_range = routed.varies or (active is None and not layers.hidden)
+    unsure = sum(totals[name] for name, count in active_of.items() if count is None and name != "routed_experts")
     return Anatomy(
         total=sum(totals.values()),
         active=active,
-        active_range=(fixed + routed.minimum, fixed + routed.maximum) if is_range else None,
+        active_range=(fixed + routed.minimum, fixed + unsure + routed.maximum)
+        if routed.varies or active is None
+        else None,
         active_compute=compute,
         active_without_embeddings=None if active is None else active - table - totals["output_head"],
         components=tuple(
@@ -168,7 +170,7 @@ def _describe(layers: experts.ExpertLayers, top_k: TopK, settings: Settings, tex
     counts = layers.by_layer
     words = vocabulary()
     has_shared = any(words.shared_experts.any(group.name.split(".")) for group in text)
-    shared = settings.integer(*words.keys.shared_experts) if has_shared else 0
+    shared = settings.integer(*words.keys.shared_experts) if has_shared else layers.shared_inside
     return Experts(
         routed_experts=max(counts) if counts else None,
         routed_experts_per_layer=tuple(counts) if len(set(counts)) > 1 else (),

@@ -120,11 +120,19 @@ def place_beside(tensors: Iterable[LogicalTensor], settings: Settings) -> list[P
     table = find_token_table((group for c, group in placed if c == ""), settings.vocabulary_size)
     if table is None:  # no text: a tower or a draft on its own is the model
         return [("" if component in TOWERS | {"mtp"} else component, group) for component, group in placed]
+    placed = [("" if _is_in_expert(component, group) else component, group) for component, group in placed]
     placed = list(_place_predictions(placed, table.shape[-1] if table.shape else 0, settings))
     is_multimodal = settings.has_towers or any(
         component in TOWERS or _cuts_patches(group) for component, group in placed
     )
     return list(_place_by_root(placed, _text_root(table, placed), settings)) if is_multimodal else placed
+
+
+def _is_in_expert(component: str, group: LogicalTensor) -> bool:
+    """Whether a model's experts are adapters (`experts.3.lora_A`): then they are routed as others are."""
+    words, segments = vocabulary(), group.name.split(".")
+    is_expert = words.indexed_experts.any(segments) or any(map(words.numbered_expert.has, segments))
+    return component == "adapter" and is_expert and not words.shared_experts.any(segments)
 
 
 def _cuts_patches(group: LogicalTensor) -> bool:

@@ -27,7 +27,7 @@ class Exl2(Format):
         if carrier is None or order is None or len(carrier.shape) != 2 or len(order.shape) != 1 or not order.shape[0]:
             return
         inputs = order.shape[0]
-        outputs, why = trim_padding(carrier.shape[1], 32, module.widths, module.sides[0])
+        outputs, why = trim_padding(carrier.shape[1], 32, module.widths, side=module.sides[0])
         bits = round(carrier.shape[0] * 32 / inputs, 2)
         yield Weight(
             leaf="weight",
@@ -56,8 +56,8 @@ class Exl3(Format):
         state = module.present("suh", "su", "svh", "sv", "mcg", "mul1")
         if carrier is None or len(carrier.shape) != 3 or len(state) < 2:
             return
-        inputs, why_in = trim_padding(carrier.shape[0] * 16, 128, module.widths, module.sides[1])
-        outputs, why_out = trim_padding(carrier.shape[1] * 16, 128, module.widths, module.sides[0])
+        inputs, why_in = trim_padding(carrier.shape[0] * 16, 128, module.widths, side=module.sides[1], tile=16)
+        outputs, why_out = trim_padding(carrier.shape[1] * 16, 128, module.widths, side=module.sides[0], tile=16)
         bits = carrier.shape[2] / 16
         yield Weight(
             leaf="weight",

@@ -135,10 +135,15 @@ def _widths(words: int, bits: int, container: int) -> Iterator[range]:
         yield whole
 
 
-def trim_padding(padded: int, multiple: int, widths: frozenset[int], side: int | None = None) -> tuple[int, str]:
-    """A dimension that was padded to a multiple, as declared or by the widths in use; and why it is in doubt."""
-    if padded % multiple:  # it was not padded
-        return padded, ""
+def trim_padding(
+    padded: int, multiple: int, widths: frozenset[int], *, side: int | None = None, tile: int = 1
+) -> tuple[int, str]:
+    """A dimension that was padded to a multiple, as declared or by the widths in use; and why it is in doubt.
+
+    One that is no such multiple was padded to whole tiles at most.
+    """
+    is_tiled = padded % multiple != 0
+    multiple = tile if is_tiled else multiple
     if side is not None and padded - multiple < side <= padded:
         return side, ""
     if padded in widths:
@@ -146,6 +151,7 @@ def trim_padding(padded: int, multiple: int, widths: frozenset[int], side: int |
     known = [width for width in range(padded - multiple + 1, padded) if width in widths]
     if len(known) == 1:
         return known[0], ""
-    if not known and any(padded == times * width for times in _JOINED for width in widths if width >= _WIDE):
+    is_joined = any(padded == times * width for times in _JOINED for width in widths if width >= _WIDE)
+    if not known and (is_tiled or is_joined):
         return padded, ""
     return padded, f"padding to a multiple of {multiple} cannot be told from values"

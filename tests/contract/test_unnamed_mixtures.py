@@ -134,6 +134,17 @@ def test_a_bare_top_k_is_said_to_be_ignored() -> None:
     assert "bare `top_k`" in count(row, {"vocab_size": 4000, "top_k": 2}).reason
 
 
+def test_a_list_may_be_numbered_from_1() -> None:
+    """Experts that are numbered 1 to n are found as those from 0 are."""
+    row = next(row for row in MIXTURES if row["id"] == "list-no-key")
+    renamed = {name.replace("{0-15}", "{1-16}"): shape for name, shape in row["tensors"].items()}
+    assert renamed != row["tensors"]
+
+    anatomy = analyse(tensors(renamed), {"vocab_size": 4000, "units_per_token": 2})
+
+    assert (anatomy.experts.routed_experts, anatomy.experts.experts_per_token) == (16, 2)
+
+
 WORDS = st.text("bjkqxz", min_size=4, max_size=6)
 
 

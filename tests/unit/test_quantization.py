@@ -725,6 +725,7 @@ def exl3(name: str, outputs: int, inputs: int) -> list[StoredTensor]:
         ("shared_expert_gate", {}, (128, 1024), (1, 1024)),
         ("kv_a_proj_with_mqa", {"kv_lora_rank": 512}, (576, 1024), (576, 1024)),  # not padded to 128
         ("joined_proj", {}, (2048, 1024), (2048, 1024)),  # twice a width
+        ("lm_head", {"vocab_size": 49_155}, (49_168, 1024), (49_155, 1024)),  # padded to tiles of 16
     ],
 )
 def test_padding_is_told_by_sums_of_the_configuration(

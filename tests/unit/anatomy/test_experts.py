@@ -76,6 +76,42 @@ def test_several_sets_of_experts_under_one_router_are_one(is_fused: bool) -> Non
     assert anatomy.experts.routed_experts == 8
 
 
+@pytest.mark.parametrize(
+    "experts",
+    [
+        {"model.layers.{0-1}.mlp.experts.{0-4}.up.weight": (6, 8)},
+        {"model.layers.{0-1}.mlp.experts.up_proj": (5, 6, 8)},
+    ],
+)
+def test_a_shared_expert_stored_as_the_last_routed_one_is_always_active(experts: dict[str, tuple[int, ...]]) -> None:
+    """Four routed experts by config.json and router, five stored, one declared as shared: 3 of 5 x 48 are active."""
+    anatomy = count(experts, {**CONFIG, "n_shared_experts": 1})
+
+    assert (anatomy.total, anatomy.active) == (FIXED + 2 * 5 * 48, FIXED + 2 * 3 * 48)
+    assert (anatomy.experts.routed_experts, anatomy.experts.shared_experts) == (4, 1)
+    assert anatomy.notices == ()
+    assert count(experts, {**CONFIG, "n_shared_experts": 2}).active is None  # what the fifth is for is not known
+
+
+def test_a_router_row_that_each_expert_holds_is_read_for_every_token() -> None:
+    """Of four experts of 48 with a row of 8 each, two experts and all rows are active."""
+    rows = {"model.layers.{0-1}.mlp.experts.{0-3}.up.weight": (6, 8)}
+    rows |= {"model.layers.{0-1}.mlp.experts.{0-3}.gate.weight": (1, 8)}
+
+    assert count(rows).active == FIXED + 2 * 2 * 48 + 2 * 4 * 8
+
+
+def test_experts_that_are_adapters_are_routed_where_there_is_a_model() -> None:
+    """Low-rank experts of a model are experts: 2 x 4 x 32, of which half is active, and the dense network stays."""
+    rows = {"model.layers.{0-1}.mlp.experts.{0-3}.lora_A.weight": (2, 8)}
+    rows |= {"model.layers.{0-1}.mlp.experts.{0-3}.lora_B.weight": (8, 2)}
+    rows |= {"model.layers.{0-1}.mlp.up_proj.weight": (16, 8), "model.layers.{0-1}.mlp.down_proj.weight": (8, 16)}
+    anatomy = count(rows)
+
+    assert (anatomy.total, anatomy.active) == (FIXED + 256 + 512, FIXED + 128 + 512)
+    assert anatomy.experts.routed_experts == 4
+
+
 def test_several_sets_of_experts_with_a_router_each_are_unknown() -> None:
     """One top-k does not say how many of two and how many of six experts a token uses."""
     experts: dict[str, tuple[int, ...]] = {}
@@ -310,11 +346,11 @@ def test_one_set_of_experts_for_all_layers(word: str) -> None:
     "declared", [{"num_experts": 3}, {"moe": {"n": 3, "k": 2}}, {"total_experts": 3, "active_experts": 2}]
 )
 def test_declared_experts_that_are_not_recognised_are_not_dense(declared: dict[str, object]) -> None:
-    """config.json speaks of three experts, and a matrix has three rows: active is unknown, not everything."""
+    """config.json speaks of three experts, and a matrix has three rows: active is unknown, between tables and all."""
     base = {name: (3, 8) if "gate" in name else shape for name, shape in BASE.items()}
     odd = {"model.layers.{0-1}.mlp.thing": (5, 7, 3)}
     anatomy = analyse(tensors(base | odd), {"vocab_size": 16, **declared})
-    assert (anatomy.total, anatomy.active, anatomy.active_range) == (448 - 16 + 210, None, None)
+    assert (anatomy.total, anatomy.active, anatomy.active_range) == (448 - 16 + 210, None, (256, 448 - 16 + 210))
     assert [notice.code for notice in anatomy.notices] == ["config.experts"]
 
 

@@ -60,3 +60,35 @@ def test_words_with_digits_stay_words(names: list[str]) -> None:
     groups = tensors({f"layers.0.{name}.weight": (2, 2) for name in names})
 
     assert part_numbers(groups) == groups
+
+
+@pytest.mark.parametrize("name", ["experts.{}.{}.weight", "expert_{}.{}.weight"])
+def test_experts_with_names_are_told_apart(name: str) -> None:
+    """Four alike modules where experts have numbers are experts: 2 x 4 x 96, of which 2 x 96 active."""
+    shapes = {"up": (6, 8), "down": (8, 6)}
+    experts = {
+        f"model.layers.{{0-1}}.mlp.{name.format(word, part)}": shape
+        for word in ("math", "code", "law", "chat")
+        for part, shape in shapes.items()
+    }
+    anatomy = analyse(tensors(TEXT | experts), CONFIG)
+
+    assert (anatomy.experts.routed_experts, anatomy.experts.moe_layers) == (4, 2)
+    assert (anatomy.total, anatomy.active) == (448 + 768, 448 + 192)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"layers.0.experts.text.up": (6, 8), "layers.0.experts.vision.up": (6, 8)},
+        {"layers.0.experts.up_proj.lora_A": (2, 8), "layers.0.experts.up_proj.lora_B": (8, 2),
+         "layers.0.experts.gate_proj.lora_A": (2, 8), "layers.0.experts.gate_proj.lora_B": (8, 2)},
+        {"layers.0.experts.code.up": (6, 8), "layers.0.experts.code.down": (8, 6),
+         "layers.0.experts.common.up": (12, 8), "layers.0.experts.common.down": (8, 12)},
+    ],
+)  # fmt: skip
+def test_projections_modalities_and_unlike_modules_keep_their_names(rows: dict[str, tuple[int, ...]]) -> None:
+    """Names of projections and modalities, and of modules that hold something else each, number no experts."""
+    groups = tensors(rows)
+
+    assert part_numbers(groups) == groups
