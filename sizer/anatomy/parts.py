@@ -125,7 +125,9 @@ def place_beside(tensors: Iterable[LogicalTensor], settings: Settings) -> list[P
     is_multimodal = settings.has_towers or any(
         component in TOWERS or _cuts_patches(group) for component, group in placed
     )
-    return list(_place_by_root(placed, _text_root(table, placed), settings)) if is_multimodal else placed
+    if not is_multimodal or True in settings.flags("is_encoder_decoder"):  # what a decoder reads is part of it
+        return placed
+    return list(_place_by_root(placed, _text_root(table, placed), settings))
 
 
 def _is_in_expert(component: str, group: LogicalTensor) -> bool:
@@ -197,7 +199,7 @@ def _text_root(table: LogicalTensor, placed: Sequence[Placed]) -> _TextRoot:
 
 def _place_by_root(placed: Sequence[Placed], root: _TextRoot, settings: Settings) -> Iterable[Placed]:
     """In a multimodal model: what is stored outside the text's place, and stacks of another width inside it."""
-    foreign = set() if True in settings.flags("is_encoder_decoder") else _foreign_stacks(placed, root)
+    foreign = _foreign_stacks(placed, root)
     stacks = {_child(group, ()) for component, group in placed if component == "" and _is_layer(group)}
     bridges = _bridges(placed, root, settings)
     for component, group in placed:

@@ -251,3 +251,12 @@ def test_layers_whose_numbers_are_glued() -> None:
 def test_a_single_letter_is_no_tower(name: str) -> None:
     """`v` is the root of a vision tower in GGUF files, and a projection or a head elsewhere."""
     assert "vision" not in parts(analyse(tensors(TEXT | {name: (8, 8)}), CONFIG))
+
+
+def test_the_encoder_that_a_decoder_reads_is_part_of_it() -> None:
+    """A model of speech or handwriting to text: without its encoder the decoder has nothing to write."""
+    text = {f"decoder.{name.removeprefix('model.')}": shape for name, shape in TEXT.items() if "lm_head" not in name}
+    hears = {"encoder.layers.{0-2}.self_attn.q_proj.weight": (4, 4), "encoder_projector.weight": (8, 4)}
+    config = {"is_encoder_decoder": True, "encoder_config": {}, "decoder": CONFIG}
+    anatomy = analyse(tensors(text | hears), config)
+    assert anatomy.active == anatomy.total == 256 + 48 + 32
