@@ -72,7 +72,7 @@ def _children(name: str) -> Iterable[tuple[tuple[str, str], str, str]]:
 def _is_other(word: str) -> bool:
     """Whether a word says that a module is no expert, or one of another modality than text."""
     words = vocabulary()
-    is_beside = any(roots.has(word) or anywhere.has(word) for _, roots, anywhere in words.beside)
+    is_beside = len(word) > 1 and any(roots.has(word) or anywhere.has(word) for _, roots, anywhere in words.beside)
     return words.router.has(word) or words.shared_experts.has(word) or words.text.has(word) or is_beside
 
 

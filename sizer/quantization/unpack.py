@@ -74,7 +74,8 @@ _SEPARATORS = ("/", "::", "__", "_")
 def _dotted(stored: Iterable[StoredTensor]) -> Iterable[StoredTensor]:
     """Names with dots where they are parted by something else: `layer_0/attention/query`, `layer::0::query::weight`.
 
-    Parted they are where most have three segments, and dots come first: `layers.0.q_proj.weight` stays.
+    Parted they are where most have three segments, and dots come first: `layers.0.q_proj.weight` stays. Underscores do
+    not part names whose last segment, after a dot, has one too.
     """
     stored = tuple(stored)
     for separator in (".", *_SEPARATORS):
@@ -82,7 +83,8 @@ def _dotted(stored: Iterable[StoredTensor]) -> Iterable[StoredTensor]:
             break
     else:
         return stored
-    if separator == ".":
+    leaves = (tensor.name.rpartition(".")[2] for tensor in stored if "." in tensor.name)
+    if separator == "." or (separator == "_" and any("_" in leaf for leaf in leaves)):  # `lycoris_attn_q.lokr_w1`
         return stored
     return (tensor._replace(name=_BRACKETS.sub(r".\1", tensor.name).replace(separator, ".")) for tensor in stored)
 

@@ -678,6 +678,13 @@ def test_underscores_between_all_names() -> None:
     assert [(group.name, group.count) for group in unpacked.tensors] == [("b.*.g.c.kernel", 2)]
 
 
+def test_underscores_of_adapters_part_nothing() -> None:
+    """LyCORIS names a module with underscores and keeps them in its own words, after the only dot."""
+    leaves = {"lokr_w1": (4, 4), "lokr_w2": (8, 8), "alpha": ()}
+    stored = [tensor(f"lycoris_blocks_3_attn_q.{leaf}", "F16", *shape) for leaf, shape in leaves.items()]
+    assert {group.name for group in run(*stored).tensors} == {f"lycoris_blocks_*_attn_q.{leaf}" for leaf in leaves}
+
+
 @pytest.mark.parametrize("prefix", ["weight.", ""])
 def test_sparse_weights_with_and_without_the_parameter_s_name(prefix: str) -> None:
     """Half of the values of a 2:4 matrix are stored, [64, 32] of [64, 64]; compressed-tensors 0.9 drops `weight.`."""

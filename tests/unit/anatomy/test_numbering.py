@@ -62,14 +62,13 @@ def test_words_with_digits_stay_words(names: list[str]) -> None:
     assert part_numbers(groups) == groups
 
 
+@pytest.mark.parametrize("words", [("math", "code", "law", "chat"), ("a", "b", "c", "v")])
 @pytest.mark.parametrize("name", ["experts.{}.{}.weight", "expert_{}.{}.weight"])
-def test_experts_with_names_are_told_apart(name: str) -> None:
+def test_experts_with_names_are_told_apart(name: str, words: tuple[str, ...]) -> None:
     """Four alike modules where experts have numbers are experts: 2 x 4 x 96, of which 2 x 96 active."""
     shapes = {"up": (6, 8), "down": (8, 6)}
     experts = {
-        f"model.layers.{{0-1}}.mlp.{name.format(word, part)}": shape
-        for word in ("math", "code", "law", "chat")
-        for part, shape in shapes.items()
+        f"model.layers.{{0-1}}.mlp.{name.format(word, part)}": shape for word in words for part, shape in shapes.items()
     }
     anatomy = analyse(tensors(TEXT | experts), CONFIG)
 
