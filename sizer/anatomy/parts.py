@@ -104,7 +104,9 @@ def without_buffers(tensors: Iterable[LogicalTensor]) -> tuple[list[LogicalTenso
 
 def _is_buffer(group: LogicalTensor) -> bool:
     words, segments, shape = vocabulary(), group.name.split("."), group.shape
-    if group.storage in _INTEGERS or words.buffers.has(segments[-1]) or words.buffer_leaves.has(segments[-1]):
+    if group.storage in _INTEGERS or words.buffers.has(segments[-1]):
+        return True
+    if words.buffer_leaves.has(segments[-1]) or words.buffer_leaves.has(".".join(segments[-2:])):
         return True
     if len(segments) > 1 and words.buffers.any(segments[-3:-1]):
         return True

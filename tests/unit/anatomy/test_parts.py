@@ -127,8 +127,9 @@ def test_numbered_tables_of_the_vocabulary_are_lookup_tables() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["model.layers.{0-1}.moe.tokens_per_expert", "in_proj.in_features_buffer", "in_proj.mask", "decoder.version"],
-)
+    ["model.layers.{0-1}.moe.tokens_per_expert", "in_proj.in_features_buffer", "in_proj.mask", "decoder.version",
+     "pos_embed.pos_embed", "latents_mean"],
+)  # fmt: skip
 def test_counters_and_masks_are_no_parameters(name: str) -> None:
     """What training counts, and masks and versions of modules, is stored and not learned."""
     anatomy = analyse(tensors(TEXT | {name: (4,)}), CONFIG)
