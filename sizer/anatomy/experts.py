@@ -102,7 +102,9 @@ def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertL
     unnamed = find_unnamed(layers.rest, told, settings)
     if unnamed.any:
         rows = {stack: router_rows.get(stack, set()) | set(more) for stack, more in unnamed.rows.items()}
-        layers = _collect(groups, replace(evidence, unnamed=unnamed), router_rows | rows)
+        found = _collect(groups, replace(evidence, unnamed=unnamed), router_rows | rows)
+        counts = {*found.held, *found.experts.values()}
+        layers = layers if declared and declared.isdisjoint(counts) else found  # shapes alone do not refute config.json
     layers = _join_sets(layers, evidence.width)
     hidden = None if layers.experts else hidden_experts(layers.rest, settings)
     return replace(layers, uses=_uses(layers), hidden=hidden, shared_inside=_shared_inside(layers, settings))
@@ -312,10 +314,6 @@ def routed_active(layers: ExpertLayers, top_k: TopK, settings: Settings) -> Acti
         fewest = 0 if zero else 1 + layers.shared_inside
         least = sum(sum(sorted(_text_sizes(layers, block, settings))[:fewest]) for block in layers.experts)
         return ActiveRouted(mean=None, minimum=least, maximum=everything, reason=top_k.reason)
-    declared = _declared_counts(settings)
-    if layers.unnamed.any and declared and declared.isdisjoint(layers.held | set(layers.experts.values())):
-        why = f"config.json declares {max(declared)} experts, and shapes alone show {max(layers.held)}"
-        return ActiveRouted(mean=None, minimum=0, maximum=everything, reason=why)
     if layers.apart:
         why = "layers have several sets of experts, and nothing says how many a token uses of each"
         return ActiveRouted(mean=None, minimum=0, maximum=everything, reason=why)

@@ -238,10 +238,13 @@ def _flattened(
         if len(shape) == 2 and len(module) > depth + 1 and not mixes(module):
             parts[module[depth]].append((".".join(module), shape))
     known = {*declared, *said}
-    for module_name, count, wide in _narrow(members, stack.count("*"), width):
+    narrow = list(_narrow(members, stack.count("*"), width))
+    for module_name, count, wide in narrow:
         beside = parts.get(module_name.split(".")[depth], []) if module_name.count(".") > depth else []
         is_known = count in known or (
-            count in sizes and all(_widths(count, shape, width) & sizes for _, shape in beside)
+            count in sizes
+            and all(_widths(count, shape, width) & sizes and shape != (width, width) for _, shape in beside)
+            and [rows for _, rows, _ in narrow].count(count) == 1  # not keys and values
         )
         flat = {name: one for name, shape in beside if (one := _one_of(count, shape, width, is_known))}
         bank = Bank(tuple(flat), (), (), frozenset({count}), (tuple(flat.values()),), 0)
