@@ -147,9 +147,12 @@ def _what_if(traffic: TrafficReport, unicode: bool, *, is_wide: bool) -> object:
 
 def score_line(report: ScoreReport) -> str:
     """The summary of a scoring, for stderr."""
+    unadvised = report.verdict == "do not route"
+    warning = "; calibration said of this router: do not route" if unadvised else ""
     return (
         f"{report.prompts:,} prompts, {units.format_percent(report.large_share)} to {safe(report.large)} "
         f"(score >= {report.threshold:.4f}, {report.threshold_from}); {report.without_text:,} rows without text"
+        f"{warning}"
     )
 
 

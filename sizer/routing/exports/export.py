@@ -16,6 +16,7 @@ from sizer.routing.traffic.scoring import logged_scores
 
 __all__ = ["TARGETS", "export_router"]
 
+_UNADVISED = "calibration said of this router: do not route. `sizer route export ROUTER --to memo` has its figures"
 TARGETS = ("litellm", "vllm-sr", "memo")
 
 
@@ -34,12 +35,20 @@ def export_router(
     router, facts = load_router(path)
     try:
         small, large = small or str(facts["small"]), large or str(facts["large"])
+        if small == large:
+            raise UsageError(
+                f"--small and --large are both `{small}`", code="usage.arguments",
+                because="a router decides between two models", hint="name the other one",
+            )  # fmt: skip
+        warnings = [_UNADVISED] if facts.get("verdict") == "do not route" else []
         if target == "litellm":
             scores = logged_scores(log) if log else []
-            report = export_litellm(small=small, large=large, scores=scores, large_share=float(facts["large_share"]))
+            report = export_litellm(
+                small=small, large=large, scores=scores, large_share=float(facts["large_share"]), warnings=warnings
+            )
         elif target == "vllm-sr":
             hard, easy = example_prompts(router, read_labels([labels])) if labels else ([], [])
-            report = export_vllm_sr(small=small, large=large, hard=hard, easy=easy)
+            report = export_vllm_sr(small=small, large=large, hard=hard, easy=easy, warnings=warnings)
         else:
             report = export_memo({**facts, "small": small, "large": large}, trained_on=router.trained_on)
     except (KeyError, TypeError, ValueError) as error:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import datetime
 import difflib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sizer.errors import UsageError
+from sizer.routing.calibration.shares import cut_for_share
 from sizer.routing.exports.report import ConfigCheck, ExportReport
 from sizer.tables import load_table, load_yaml
 from sizer.values import frozen
@@ -41,30 +43,35 @@ def _contract() -> _Contract:
 
 
 def boundaries_for(scores: Sequence[float], large_share: float) -> dict[str, float]:
-    """Tier boundaries at which LiteLLM's own logged scores send `large_share` up.
+    """Tier boundaries at which LiteLLM's own logged scores, many of which are equal, send at most `large_share` up.
 
     SIMPLE and MEDIUM go to the small model, so only the middle boundary decides; the others keep their
     distance. Raises UsageError where the scores are all alike.
     """
     ranked = sorted(scores)
-    at = min(len(ranked) - 1, max(0, round(len(ranked) * (1 - large_share))))
     if ranked[0] == ranked[-1]:
         raise UsageError(
             "the logged routing scores are all alike", code="route.export",
             because=f"all {len(ranked):,} are {ranked[0]:g}", hint="export without --log: tiers only",
         )  # fmt: skip
-    middle = ranked[at]
+    middle = cut_for_share(ranked, large_share)
     defaults = _contract().boundaries
     low, high = defaults["medium_complex"] - defaults["simple_medium"], defaults["complex_reasoning"]
     return {
         "simple_medium": round(middle - low, 6),
-        "medium_complex": round(middle, 6),
+        "medium_complex": math.floor(middle * 1e6) / 1e6,
         "complex_reasoning": round(max(high, middle + low), 6),
     }
 
 
 def export_litellm(
-    *, small: str, large: str, scores: Sequence[float], large_share: float, name: str = "sizer-route"
+    *,
+    small: str,
+    large: str,
+    scores: Sequence[float],
+    large_share: float,
+    name: str = "sizer-route",
+    warnings: Sequence[str] = (),
 ) -> ExportReport:
     """The proxy's `model_list` with both models and the router between them.
 
@@ -72,12 +79,14 @@ def export_litellm(
     """
     tiers = {"SIMPLE": small, "MEDIUM": small, "COMPLEX": large, "REASONING": large}
     config: dict[str, Any] = {"classifier_type": "heuristic", "tiers": tiers, "default_model": large}
-    notes = []
+    notes = [*warnings]
     if scores:
         config["tier_boundaries"] = boundaries_for(scores, large_share)
+        middle = config["tier_boundaries"]["medium_complex"]
+        sent = sum(score >= middle for score in scores) / len(scores)
         notes.append(
-            f"tier_boundaries send {large_share:.1%} of {len(scores):,} logged requests up; the quality at that "
-            "share was measured for our router, not for LiteLLM's score: check it on labels"
+            f"tier_boundaries send {sent:.1%} of {len(scores):,} logged requests up, of {large_share:.1%} at most; the "
+            "quality at that share was measured for our router, not for LiteLLM's score: check it on labels"
         )
     else:
         notes.append(

@@ -38,9 +38,12 @@ def example_prompts(router: TextRouter, labels: Labels) -> tuple[list[str], list
     return list(dict.fromkeys(hard))[:_EXAMPLES], list(dict.fromkeys(easy))[:_EXAMPLES]
 
 
-def export_vllm_sr(*, small: str, large: str, hard: Sequence[str], easy: Sequence[str]) -> ExportReport:
+def export_vllm_sr(
+    *, small: str, large: str, hard: Sequence[str], easy: Sequence[str], warnings: Sequence[str] = ()
+) -> ExportReport:
     """The canonical v0.3 configuration, valid under `vllm-sr config validate` of vllm-sr 0.4.0."""
     notes = [
+        *warnings,
         "endpoints are placeholders: set backend_refs to yours",
         "the signal's threshold is vLLM-SR's default, on its own score: our threshold does not travel. Check the share "
         "that it sends up, and set signals.complexity[].threshold from it",

@@ -198,13 +198,19 @@ def _whole(paths: Sequence[tuple[str, ...]], types: Mapping[str, str]) -> str:
         len(path) == 1 and types.get(path[0], _WHOLE_TYPES[0]) in _WHOLE_TYPES for path in paths
     ):
         return value
-    number = f"TRY_CAST({value} AS DOUBLE)"
+    number = _number(value)
     return f"(CASE WHEN {number} = FLOOR({number}) AND ABS({number}) < 1e15 THEN CAST({number} AS BIGINT) END)"
+
+
+def _number(value: str) -> str:
+    """A number from a number or its text, null from any other. Trimmed, since DuckDB gives a bare cast of a column to
+    its CSV reader, which then stumbles over what is no number."""
+    return f"TRY_CAST(TRIM(CAST({value} AS VARCHAR)) AS DOUBLE)"
 
 
 def _seconds(value: str) -> str:
     """Seconds since 1970 from ISO 8601 text of any zone or a number, as `reader.parse_time`."""
-    number = f"TRY_CAST({value} AS DOUBLE)"
+    number = _number(value)
     scaled = " ".join(f"WHEN {number} < {1e10 * scale:.0f} THEN {number} / {scale}" for scale in (1, 1000, 1_000_000))
     scaled = (
         f"CASE WHEN {number} <= 0 OR {number} >= 1e19 OR ISNAN({number}) THEN NULL {scaled} ELSE {number} / 1e9 END"

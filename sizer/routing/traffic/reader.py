@@ -21,7 +21,7 @@ from sizer import units
 from sizer.errors import NotFoundError, UsageError
 from sizer.routing.traffic.histogram import MOST_TOKENS, Cell, Histogram
 from sizer.routing.traffic.rows import BATCH, Form, Row, form_of, is_nested, is_plain, open_log, read_batches, unrolled
-from sizer.routing.traffic.schemas import RowReader, Schema, detect_schema
+from sizer.routing.traffic.schemas import RowReader, Schema, detect_schema, is_positive
 from sizer.routing.traffic.sessions import Sessions
 
 __all__ = [
@@ -257,7 +257,7 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
                 follow(str(session), model, given, made, when)
             if decision is not None:
                 decisions[str(decision)] += 1
-            if reasoning is not None and str(reasoning) not in ("0", "0.0"):
+            if reasoning is not None and is_positive(reasoning):
                 reasoned += 1
         traffic.rows += len(batch) - strays
         progress(traffic.rows)

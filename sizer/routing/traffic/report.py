@@ -163,3 +163,5 @@ class ScoreReport:
     scores_p95: float
     decisions: tuple[Decision, ...]
     """In the order of the rows."""
+    verdict: str = ""
+    """What calibration said of the router: `route` or `do not route`."""

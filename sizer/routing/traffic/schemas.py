@@ -17,7 +17,17 @@ from sizer.routing.traffic.histogram import MOST_TOKENS
 from sizer.tables import load_table
 from sizer.values import frozen
 
-__all__ = ["FIELDS", "TAKEN", "RowReader", "Schema", "custom_schema", "detect_schema", "known_schemas", "look_up"]
+__all__ = [
+    "FIELDS",
+    "TAKEN",
+    "RowReader",
+    "Schema",
+    "custom_schema",
+    "detect_schema",
+    "is_positive",
+    "known_schemas",
+    "look_up",
+]
 
 FIELDS = ("model", "input", "output", "cached", "time", "id", "session", "decision", "score", "text")
 TAKEN = ("model", "input", "output", "cached", "time", "session", "decision", "reasoning")
@@ -248,15 +258,32 @@ class RowReader:
 
         Where it does not, both do: a log that names the parts beside each other means them to be added up.
         """
-        stored = cached + _integer(self.get("written", row) or 0) if self.schema.input_excludes_cached else 0
-        thought = _integer(self.get("reasoning", row) or 0) if self.schema.output_excludes_reasoning else 0
-        total = self.get("total", row)
+        stored = cached + (self._part("written", row) or 0) if self.schema.input_excludes_cached else 0
+        thought = (self._part("reasoning", row) or 0) if self.schema.output_excludes_reasoning else 0
+        total = self._part("total", row)
         if total is not None:
-            rest = _integer(total) - given - made
+            rest = total - given - made
             for left_out in ((stored, thought), (stored, 0), (0, thought), (0, 0)):
                 if rest == sum(left_out):
                     return left_out
         return stored, thought
+
+    def _part(self, name: str, row: Mapping[str, Any]) -> int | None:
+        """A whole number beside the counts; None where there is none."""
+        try:
+            return _integer(self.get(name, row))
+        except (TypeError, ValueError, OverflowError):
+            return None
+
+
+def is_positive(value: Any) -> bool:
+    """Whether a value is a number above zero, or the text of one."""
+    if value.__class__ is int:
+        return bool(value > 0)
+    try:
+        return not isinstance(value, bool) and float(value) > 0
+    except (TypeError, ValueError):
+        return False
 
 
 def _likeliest_first(paths: Sequence[Path], sample: Sequence[Mapping[str, Any]]) -> list[Path]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sizer.errors import UsageError
+from sizer.routing.calibration.shares import cut_for_share
 from sizer.routing.calibration.text_router import load_router
 from sizer.routing.traffic.reader import last_user_text
 from sizer.routing.traffic.report import Decision, ScoreReport
@@ -106,8 +107,7 @@ def score_prompts(
     if threshold is not None:
         cut, source = threshold, "--threshold"
     elif most_large is not None:
-        at = round(len(ranked) * (1 - most_large))
-        cut = ranked[at] if at < len(ranked) else ranked[-1] + 1.0
+        cut = cut_for_share(ranked, most_large)
         source = f"quantile of these scores for {most_large:.1%}"
     return ScoreReport(
         router=str(router_path),
@@ -121,5 +121,6 @@ def score_prompts(
         scores_p5=ranked[int(0.05 * (len(ranked) - 1))],
         scores_p50=ranked[int(0.5 * (len(ranked) - 1))],
         scores_p95=ranked[int(0.95 * (len(ranked) - 1))],
+        verdict=str(facts.get("verdict", "")),
         decisions=tuple(Decision(score=score, model=large if score >= cut else small) for score in scores),
     )

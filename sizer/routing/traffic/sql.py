@@ -145,7 +145,7 @@ def census_sql(dialect: Dialect, table: str, columns: Mapping[str, str], rules: 
     )
     by = "reason, model, input_tier, input_bucket, output_bucket"
     ends = ", ".join(f"CAST({end}(time) AS {dialect.text})" for end in ("MIN", "MAX"))
-    reasoned = f"COUNT(*) FILTER ({dialect.cast.format('reasoning', dialect.integer)} > 0)"
+    reasoned = f"COUNT(*) FILTER ({dialect.cast.format('reasoning', dialect.double)} > 0)"
     return f"""\
 SELECT {"GROUPING(model) = 1, reason, decision" if "decision" in columns else "FALSE, reason, NULL"}, model, input_tier,
   input_bucket, output_bucket, COUNT(*), SUM(input_tokens), SUM(output_tokens), SUM(cached_tokens),

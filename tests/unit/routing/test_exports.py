@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sizer.errors import UsageError
+from sizer.routing.calibration.shares import cut_for_share
 from sizer.routing.exports.litellm import boundaries_for, check_complexity_config, export_litellm
 from sizer.routing.exports.vllm_sr import export_vllm_sr
 from sizer.tables import parse_yaml
@@ -195,3 +196,52 @@ def test_not_a_router(sizer: Any, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text("{}")
     assert "is not a saved router" in sizer("route", "score", path, "--router", path).err
+
+
+@pytest.mark.parametrize(
+    ("scores", "share", "cut"),
+    [
+        ([1, 2, 3, 4, 5], 0.4, 4), ([1, 2, 3, 4, 5], 1.0, 1), ([1, 2, 3, 4, 5], 0.0, 6), ([1, 2, 3, 4, 5], 0.49, 4),
+        ([1, 1, 1, 1, 2], 0.4, 2), ([1, 2, 2, 2, 2], 0.4, 3), ([3, 3, 3, 3, 3], 0.5, 4), ([3, 3, 3, 3, 3], 1.0, 3),
+    ],
+)  # fmt: skip
+def test_no_more_than_the_share_goes_up(scores: list[float], share: float, cut: float) -> None:
+    """Equal scores go up together, so the cut is above them where all of them would be too many."""
+    assert cut_for_share(scores, share) == cut
+
+
+def test_boundaries_of_scores_in_steps(sizer: Any, saved: tuple[Path, Path], tmp_path: Path) -> None:
+    """LiteLLM's scores come in steps: the boundary sends up no more than asked, and the note says how many."""
+    rows = []
+    for number in range(100):
+        row = logs.litellm_payload(logs.REQUESTS[0], number)
+        row["routing_decision"] = {"tier": "SIMPLE", "score": 0.5 if number < 10 else 0.4}
+        rows.append(json.dumps(row))
+    log = tmp_path / "log.jsonl"
+    log.write_text("\n".join(rows))
+    outcome = sizer("route", "export", saved[1], "--to", "litellm", "--log", log)
+    assert "medium_complex: 0.5" in outcome.out
+    assert "send 10.0 % of 100" in outcome.err.replace("10.0%", "10.0 %")
+
+
+def test_prompts_that_repeat(sizer: Any, saved: tuple[Path, Path], tmp_path: Path) -> None:
+    """Of a log in which half of the prompts are the same, --max-strong 30 % never sends up half."""
+    (tmp_path / "log.txt").write_text(
+        "\n".join(["hard1 hard2 hard3 hard4"] * 50 + [f"easy{n} word{n}" for n in range(50)])
+    )
+    outcome = sizer("route", "score", tmp_path / "log.txt", "--router", saved[1], "--max-strong", "30%", "--json")
+    assert outcome.json["report"]["large_share"] <= 0.3
+
+
+def test_what_is_not_advised_is_not_exported_in_silence(sizer: Any, tmp_path: Path) -> None:
+    """A router of which calibration said "do not route" carries that into every export and scoring."""
+    labels = write_labels(tmp_path / "labels.csv", make_labels(120, 5, signal=False))
+    router = tmp_path / "router.json"
+    assert sizer("route", "calibrate", labels, "--save", router, "--json").json["report"]["verdict"] == "do not route"
+    for target in ("litellm", "vllm-sr", "memo"):
+        outcome = sizer("route", "export", router, "--to", target)
+        assert "do not route" in outcome.out, target
+    assert "do not route" in sizer("route", "score", labels, "--router", router).err
+    same = sizer("route", "export", router, "--to", "vllm-sr", "--small", "a", "--large", "a")
+    assert same.code == 2
+    assert "between two models" in same.err

@@ -365,3 +365,26 @@ def test_form_of(tmp_path: Path) -> None:
     assert form_of(written(tmp_path, json.dumps(ROWS))).kind == "nested"
     with open_log(written(tmp_path, "a")) as stream:
         assert stream.read() == b"a"
+
+
+def test_parts_that_are_no_numbers(tmp_path: Path) -> None:
+    """A total, a stored or a reasoning part that is no count tells nothing; the row's own counts stand."""
+    usage = {"input": 60, "input_cached_tokens": 40, "output": 10}
+    rows = [
+        observation(usage | {"total": "x", "output_reasoning_tokens": 90}),
+        observation(usage | {"total": 3.5, "output_reasoning_tokens": ""}),
+        observation(usage | {"cache_creation_input_tokens": "?", "output_reasoning_tokens": "90"}),
+    ]
+    path = written(tmp_path, in_lines(rows))
+    ours, theirs = read_traffic([path]), read_with_duckdb([path])
+    assert ours.histogram.totals() == theirs.histogram.totals() == (3, 300, 210, 120)
+    assert ours.reasoning_requests == theirs.reasoning_requests == 2
+
+
+def test_a_table_whose_first_rows_are_numbers(tmp_path: Path) -> None:
+    """A cell that is no number, far down in a column of numbers, rules out its row and not the file."""
+    rows = [f"m,{number},1" for number in range(3000)]
+    path = written(tmp_path, "\n".join(["model,input_tokens,output_tokens", *rows, "m,x,1", ""]), "log.csv")
+    ours, theirs = read_traffic([path]), read_with_duckdb([path])
+    assert list(ours.histogram) == list(theirs.histogram)
+    assert sum(theirs.left_out.values()) == 1
