@@ -64,6 +64,8 @@ class Router:
     """Whether the error rates were measured on labelled outcomes of others."""
     hard_questions: int = 0
     """Hard questions that the false-easy rates were measured on; 0 where they were not."""
+    is_unadvised: bool = False
+    """Whether calibration said of it: do not route."""
 
     def at_share(self, share: float, hard_share: float) -> Errors:
         """The error rates at which `share` of the requests go to the large model."""
@@ -153,6 +155,7 @@ def calibrated_router(path: Path) -> Router:
         source=f"{path.name}: {facts.get('chosen_by', 'its operating point')}",
         points=_curve([point]),
         hard_questions=hard_questions,
+        is_unadvised=facts.get("verdict") == "do not route",
         usd_per_request=text.usd_per_request,
         latency_seconds=text.latency_seconds,
     )

@@ -842,6 +842,8 @@ def _verdict(
             "it is better than a coin by less than the noise of the "
             f"{scenario.router.hard_questions:,} hard questions behind its error rates"
         )
+    if scenario.router.is_unadvised and not scenario.cascade:
+        against.append("calibration said of this router: do not route")
     if scenario.quality_asked is not None and quality.routed < scenario.quality_asked - 1e-9:
         against.append(f"that is below the {units.format_percent(scenario.quality_asked)} asked for")
     if against:

@@ -242,6 +242,9 @@ def test_what_is_not_advised_is_not_exported_in_silence(sizer: Any, tmp_path: Pa
         outcome = sizer("route", "export", router, "--to", target)
         assert "do not route" in outcome.out, target
     assert "do not route" in sizer("route", "score", labels, "--router", router).err
+    report = sizer("route", "--router", router, "--hard-share", "40%", "--json").json["report"]
+    assert report["verdict"] == "do not route"
+    assert "calibration said of this router: do not route" in report["reasons"]
     same = sizer("route", "export", router, "--to", "vllm-sr", "--small", "a", "--large", "a")
     assert same.code == 2
     assert "between two models" in same.err
