@@ -447,7 +447,8 @@ def _operating_point(request: RouteRequest, router: Router, hard_share: float, o
         )
     if request.target_quality:
         quality = units.parse_share(request.target_quality, name="--target-quality") * outcome.large_quality
-        return router.at_quality(quality, hard_share, outcome)
+        retried, needless = _share(request.retried, "--retried"), _share(request.needless, "--needless")
+        return router.at_quality(quality, hard_share, outcome, retried=retried, needless=needless)
     if request.large_share:
         return router.at_share(units.parse_share(request.large_share, name="--large-share"), hard_share)
     if router.name in ("custom", "calibrated", "perfect"):

@@ -78,11 +78,21 @@ class Router:
             low = high
         return low
 
-    def at_quality(self, quality: float, hard_share: float, outcome: Outcome) -> Errors:
-        """The error rates with the smallest share sent up that deliver `quality`; the generous end if none does."""
+    def at_quality(
+        self, quality: float, hard_share: float, outcome: Outcome, *, retried: float = 0.0, needless: float = 0.0
+    ) -> Errors:
+        """The error rates with the smallest share sent up that deliver `quality`; the generous end if none does.
+
+        `retried` of the bad and `needless` of the fine small answers are asked again.
+        """
+
+        def delivered(errors: Errors) -> float:
+            lost, down = errors.false_easy * (1 - retried), (1 - errors.false_hard) * (1 - needless)
+            return delivered_quality(hard_share, outcome, hard_lost=lost, easy_down=down)
+
         low = self.points[0]
         for high in self.points[1:]:
-            below, above = _quality(low, hard_share, outcome), _quality(high, hard_share, outcome)
+            below, above = delivered(low), delivered(high)
             if below >= quality:
                 return low
             if above >= quality:
@@ -186,7 +196,3 @@ def _between(low: Errors, high: Errors, part: float) -> Errors:
         false_hard=low.false_hard + part * (high.false_hard - low.false_hard),
         false_easy=low.false_easy + part * (high.false_easy - low.false_easy),
     )
-
-
-def _quality(errors: Errors, hard_share: float, outcome: Outcome) -> float:
-    return delivered_quality(hard_share, outcome, hard_lost=errors.false_easy, easy_down=1 - errors.false_hard)

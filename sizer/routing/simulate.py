@@ -429,7 +429,8 @@ def _at_gap_target(scenario: Scenario) -> Scenario:
     outcome, hard = scenario.outcome, scenario.workload.hard_share
     small = outcome.large_quality - hard + outcome.only_small
     quality = small + GAP_TARGET * (outcome.large_quality - small)
-    return replace(scenario, errors=scenario.router.at_quality(quality, hard, outcome))
+    errors = scenario.router.at_quality(quality, hard, outcome, retried=scenario.retried, needless=scenario.needless)
+    return replace(scenario, errors=errors)
 
 
 def _delivered(scenario: Scenario) -> tuple[float, float]:

@@ -442,3 +442,12 @@ def test_too_many_requests(sizer: Any) -> None:
     """More than 10^15 requests a month are refused, whatever the period."""
     assert sizer("route", "--requests", "1e15/s").code == 2
     assert parse_requests("1e15/month") == 1e15
+
+
+def test_a_target_with_retries(sizer: Any) -> None:
+    """What is noticed and asked again counts towards the quality that is asked for: no more goes up than it takes."""
+    found = report(sizer, "--hard-share", "20%", "--target-quality", "95%", "--retried", "50%")
+    assert found["quality_kept"] == pytest.approx(0.95)
+    assert found["flow"]["false_easy"] == pytest.approx(0.05 / 0.2 / 0.5)
+    target = found["gap_target_flow"]
+    assert 1 - 0.2 * target["false_easy"] * 0.5 == pytest.approx(1 - 0.2 * 0.2)
