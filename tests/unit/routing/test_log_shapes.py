@@ -252,6 +252,11 @@ def message(**usage: Any) -> dict[str, Any]:
     }
 
 
+GEMINI = {
+    "modelVersion": "gemini-2.5-flash", "responseId": "1", "candidates": [],
+    "usageMetadata": {"promptTokenCount": 1000, "candidatesTokenCount": 50, "thoughtsTokenCount": 30,
+                      "cachedContentTokenCount": 900, "totalTokenCount": 1080},
+}  # fmt: skip
 THOUGHT = {"input_cached_tokens": 40, "output_reasoning_tokens": 90, "total": 200}
 CACHE = {"cache_read_input_tokens": 900, "cache_creation_input_tokens": 80}
 
@@ -271,6 +276,10 @@ CACHE = {"cache_read_input_tokens": 900, "cache_creation_input_tokens": 80}
         ({"modelId": "anthropic.claude-x-v1:0", "timestamp": "2026-11-01T00:00:00Z",
           "input": {"inputTokenCount": 20, "cacheReadInputTokenCount": 900, "cacheWriteInputTokenCount": 80},
           "output": {"outputTokenCount": 50}}, (1000, 50, 900)),
+        ({"model": "o3", "type": "GENERATION", "usage": {"input": 9, "output": 5, "total": 14, "unit": "TOKENS"}},
+         (9, 5, 0)),
+        ({"response": GEMINI, "key": "1"}, (1000, 80, 900)),
+        (GEMINI, (1000, 80, 900)),
         ({"model_permaslug": "openai/gpt-5", "tokens_prompt": 1000, "tokens_completion": 50, "tokens_cached": 900,
           "tokens_reasoning": 30, "created_at": "2026-11-01 00:00:00.040"}, (1000, 50, 900)),
     ],
