@@ -8,7 +8,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from sizer.errors import UsageError
-from sizer.routing.calibration.labels import Labels, read_labels
+from sizer.routing.calibration.labels import Labels, choose_pair, read_labels
 from sizer.routing.economics import Api
 from sizer.routing.prices import Price
 from sizer.routing.request import ILLUSTRATED_HARD_SHARE, RouteRequest, build_scenario, parse_day, price_lists
@@ -41,11 +41,19 @@ def answer_for_log(
     ):
         cheap, dear = replay.choose_models(traffic, lists, workload)
         request = replace(request, small=request.small or cheap, large=request.large or dear)
-    evidence = replay.evidence_of(
-        traffic, _labels(labels), request.small, request.large, is_told=bool(request.hard_share)
-    )
+    known = _labels(labels)
+    evidence = replay.evidence_of(traffic, known, request.small, request.large, is_told=bool(request.hard_share))
     used = next((item for item in evidence if item.is_used), None)
     share = used.share if used else ILLUSTRATED_HARD_SHARE
+    measured: set[str] = set()
+    if known is not None and used is not None and used.kind == "labels":
+        told = _outcome_shares(known, request)
+        measured = set(told)
+        request = replace(
+            request,
+            large_quality=told.get("large_quality", request.large_quality),
+            only_small=told.get("only_small", request.only_small),
+        )
     facts = [
         Assumption(
             name="requests per month", value=workload.requests_per_month,
@@ -67,7 +75,7 @@ def answer_for_log(
     scenario = build_scenario(
         request, today=today, workload=workload, hard_share_known=used is not None, lists=lists, supply=supply
     )
-    scenario = replace(scenario, assumptions=_assumptions(scenario, facts, used))
+    scenario = replace(scenario, assumptions=_assumptions(scenario, facts, used, measured))
     report = simulate(scenario)
     if set(bought) != {"small", "large"}:
         raise UsageError(
@@ -92,11 +100,35 @@ def _labels(path: str) -> Labels | None:
     return read_labels([Path(path)]) if path else None
 
 
-def _assumptions(scenario: Scenario, facts: list[Assumption], used: replay.Evidence | None) -> tuple[Assumption, ...]:
-    """The log's facts first; the hard share with the evidence that it comes from."""
+def _outcome_shares(labels: Labels, request: RouteRequest) -> dict[str, str]:
+    """What right-or-wrong labels say of the large model's quality and of the share that only the small one gets right,
+    as flags that were not given."""
+    low, high = choose_pair(labels)
+    pairs = list(zip(labels.outcomes[low], labels.outcomes[high], strict=True))
+    if request.large_quality or request.only_small or not all({weak, strong} <= {0.0, 1.0} for weak, strong in pairs):
+        return {}
+    large = sum(strong for _, strong in pairs) / len(pairs)
+    only_small = sum(weak > strong for weak, strong in pairs) / len(pairs)
+    if not large:
+        return {}
+    rounding = 1e-12  # so that shares which add up to one still do when they are written down
+    return {
+        "large_quality": f"{min(1.0, large + rounding):.13f}",
+        "only_small": f"{max(0.0, only_small - 2 * rounding):.13f}",
+    }
+
+
+_MEASURED = {"large model's quality": "large_quality", "only small is right": "only_small"}
+"""Assumptions that labels can measure, and the flags that say them."""
+
+
+def _assumptions(
+    scenario: Scenario, facts: list[Assumption], used: replay.Evidence | None, measured: set[str]
+) -> tuple[Assumption, ...]:
+    """The log's facts first; the hard share, and what else labels measured, with the evidence that it comes from."""
     rest = []
     for item in scenario.assumptions:
-        if item.name == "hard share" and used is not None:
+        if used is not None and (item.name == "hard share" or _MEASURED.get(item.name) in measured):
             item = replace(item, basis=used.basis, source=used.name)
         rest.append(item)
     return (*facts, *rest)

@@ -674,3 +674,31 @@ def test_reading_a_prompt_cold(write: float | None, cold: float) -> None:
         above_input_tokens=0, input_usd_per_mtok=2.0, output_usd_per_mtok=1.0, cache_write_usd_per_mtok=write
     )
     assert _cold(tier) == cold
+
+
+def test_labels_tell_the_quality_too(sizer: Any, tmp_path: Path) -> None:
+    """Of 100 labels 30 are right by the large model alone, 10 by the small one alone, 50 by both, 10 by none.
+
+    The large model's quality is 0.8, and a coin at the share sent up keeps (0.8 s + 0.6 (1 - s)) / 0.8 of it.
+    """
+    outcomes = [(0, 1)] * 30 + [(1, 0)] * 10 + [(1, 1)] * 50 + [(0, 0)] * 10
+    lines = [f"prompt number {at} asks,{small},{large}" for at, (small, large) in enumerate(outcomes)]
+    labels = written(tmp_path, "\n".join(["prompt,small:a,large:b", *lines]), "labels.csv")
+    path = written(tmp_path, logs.lines(logs.openai))
+    report = sizer("route", "--log", path, "--labels", labels, "--json").json["report"]
+    told = {item["name"]: (item["value"], item["basis"]) for item in report["assumptions"]}
+    assert told["large model's quality"] == (pytest.approx(0.8), "measured")
+    assert told["only small is right"] == (pytest.approx(0.1), "measured")
+    share = report["flow"]["large_share"]
+    assert report["quality"]["random_mix"] == pytest.approx((0.8 * share + 0.6 * (1 - share)) / 0.8)
+    given = sizer("route", "--log", path, "--labels", labels, "--large-quality", "90%", "--json").json["report"]
+    assert {item["name"]: item["value"] for item in given["assumptions"]}["large model's quality"] == 0.9
+
+
+@pytest.mark.parametrize("outcome", [(0, 1), (1, 1), (1, 0)])
+def test_labels_of_one_kind(sizer: Any, tmp_path: Path, outcome: tuple[int, int]) -> None:
+    """Labels that are all alike give shares of 0 and 1, and an answer."""
+    lines = [f"prompt number {at} asks,{outcome[0]},{outcome[1]}" for at in range(60)]
+    labels = written(tmp_path, "\n".join(["prompt,small:a,large:b", *lines]), "labels.csv")
+    outcome_of = sizer("route", "--log", written(tmp_path, logs.lines(logs.openai)), "--labels", labels, "--json")
+    assert outcome_of.code == 0, outcome_of.err
