@@ -307,6 +307,7 @@ def _count(
         first,
         last,
         reasoning,
+        over,
     ) in connection.execute(statement).fetchall():
         if is_by_decision:
             if reason is None and decision is not None:
@@ -319,6 +320,7 @@ def _count(
         traffic.histogram.add_cell(tuple(key), (requests, int(given), int(made), int(cached)))
         _see(clock, (first, last))
         reasoned += reasoning
+        traffic.over += over
     traffic.clock = clock
     if has_reasoning or reasoned:
         traffic.reasoning_requests = reasoned

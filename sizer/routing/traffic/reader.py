@@ -60,6 +60,8 @@ class Traffic:
     reasoning_requests: int | None = None
     """Requests with reasoning tokens; None where the log does not record them."""
     has_sessions: bool = False
+    over: int = 0
+    """Requests with more cached tokens than input: the rest was cut off."""
 
     @functools.cached_property
     def cells(self) -> list[Cell]:
@@ -77,6 +79,7 @@ class Traffic:
         if later.reasoning_requests is not None:
             self.reasoning_requests = (self.reasoning_requests or 0) + later.reasoning_requests
         self.has_sessions |= later.has_sessions
+        self.over += later.over
 
 
 def expand(patterns: Iterable[str]) -> list[str]:
@@ -264,6 +267,7 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
     if reader.has("reasoning") or reasoned:
         traffic.reasoning_requests = (traffic.reasoning_requests or 0) + reasoned
     traffic.has_sessions |= reader.has("session")
+    traffic.over, reader.over = traffic.over + reader.over, 0
 
 
 class Clock:

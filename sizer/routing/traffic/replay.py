@@ -267,13 +267,26 @@ def traffic_report(
         what_if=_what_if(traffic.cells, small, large, to_month),
         evidence=evidence,
         switches=_switches(traffic, lists, workload, small[0], large[0], large_share, to_month),
-        inexact=tuple(
-            f"{price.host} {price.model}: rates change at {tier.above_input_tokens:,} tokens"
-            for price in (small[0], large[0])
-            for tier in price.tiers
-            if tier.above_input_tokens not in (0, *TIER_EDGES)
+        inexact=(
+            *_cut_off(traffic),
+            *(
+                f"{price.host} {price.model}: rates change at {tier.above_input_tokens:,} tokens"
+                for price in (small[0], large[0])
+                for tier in price.tiers
+                if tier.above_input_tokens not in (0, *TIER_EDGES)
+            ),
         ),
     )
+
+
+def _cut_off(traffic: Traffic) -> list[str]:
+    """What is wrong where requests name more cached tokens than input."""
+    if not traffic.over:
+        return []
+    return [
+        f"{units.plural(traffic.over, 'request')} with more tokens cached than read: the input seems to leave the "
+        "cache out, and is then too low in all of them"
+    ]
 
 
 def _logged(

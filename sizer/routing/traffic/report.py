@@ -121,7 +121,8 @@ class TrafficReport:
     switches: SwitchReport | None
     """Null where the log names no sessions."""
     inexact: tuple[str, ...]
-    """Prices whose tiers do not begin at an edge of the histogram."""
+    """Why the cost is not exact: a price whose tiers do not begin at an edge of the histogram, cached tokens beyond the
+    input."""
 
 
 @frozen

@@ -172,6 +172,8 @@ class RowReader:
         self._get = {name: _getter(paths) for name, paths in self._paths.items()}
         self.take = self._made_for(sample)
         self.reasons: dict[Values, str] = {}
+        self.over = 0
+        """Requests with more cached tokens than input."""
 
     def has(self, name: str) -> bool:
         """Whether any sample row has the field."""
@@ -251,6 +253,7 @@ class RowReader:
             return None
         if not (0 <= given <= MOST_TOKENS and 0 <= made <= MOST_TOKENS and cached >= 0):
             return None
+        self.over += cached > given
         return given, made, min(cached, given)
 
     def _left_out(self, row: Mapping[str, Any], given: int, made: int, cached: int) -> tuple[int, int]:

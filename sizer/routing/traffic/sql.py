@@ -128,7 +128,7 @@ def census_sql(dialect: Dialect, table: str, columns: Mapping[str, str], rules: 
     under which a row does not count. Columns of the result: whether this is a count by decision; the reason (the
     number of the first rule that holds, `len(rules)` where a row has no model or no token counts, null where it
     counts); the decision; the histogram's columns; the first and the last time; how many requests have reasoning
-    tokens.
+    tokens; how many have more cached tokens than input.
     """
     also = [name for name in ("time", "decision", "reasoning") if name in columns]
     extra = "".join(
@@ -146,12 +146,14 @@ def census_sql(dialect: Dialect, table: str, columns: Mapping[str, str], rules: 
     by = "reason, model, input_tier, input_bucket, output_bucket"
     ends = ", ".join(f"CAST({end}(time) AS {dialect.text})" for end in ("MIN", "MAX"))
     reasoned = f"COUNT(*) FILTER ({dialect.cast.format('reasoning', dialect.double)} > 0)"
+    over = "COUNT(*) FILTER (named > input_tokens)"
     return f"""\
 SELECT {"GROUPING(model) = 1, reason, decision" if "decision" in columns else "FALSE, reason, NULL"}, model, input_tier,
   input_bucket, output_bucket, COUNT(*), SUM(input_tokens), SUM(output_tokens), SUM(cached_tokens),
-  {ends if "time" in columns else "NULL, NULL"}, {reasoned if "reasoning" in columns else "0"}
+  {ends if "time" in columns else "NULL, NULL"}, {reasoned if "reasoning" in columns else "0"},
+  {over if "cached" in columns else "0"}
 FROM (
-  SELECT reason{kept}, model, input_tokens, output_tokens, {_bucketed(dialect)}
+  SELECT reason{kept}, model, input_tokens, output_tokens, cached_tokens AS named, {_bucketed(dialect)}
   FROM (
     SELECT reason{kept}, {cleared}
     FROM (

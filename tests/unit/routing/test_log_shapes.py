@@ -18,6 +18,7 @@ from sizer.routing.traffic import collect, reader
 from sizer.routing.traffic.engine import read_with_duckdb
 from sizer.routing.traffic.reader import expand, last_user_text, read_traffic
 from sizer.routing.traffic.rows import form_of, open_log
+from sizer.routing.traffic.schemas import custom_schema
 from sizer.routing.traffic.scoring import read_prompts
 from sizer.routing.traffic.sessions import Sessions
 from tests.unit.routing import logs
@@ -397,3 +398,15 @@ def test_a_table_whose_first_rows_are_numbers(tmp_path: Path) -> None:
     ours, theirs = read_traffic([path]), read_with_duckdb([path])
     assert list(ours.histogram) == list(theirs.histogram)
     assert sum(theirs.left_out.values()) == 1
+
+
+def test_more_cached_than_read(sizer: Any, tmp_path: Path) -> None:
+    """Where a mapped input leaves the cache out, that shows in some rows, and the answer says so, in both readers."""
+    rows = [f"m,{given},{cached},1" for given, cached in ((20, 900), (20, 10), (5, 6))]
+    path = written(tmp_path, "\n".join(["llm,fresh,hits,made", *rows, ""]), "log.csv")
+    mapping = "model=llm,input=fresh,output=made,cached=hits"
+    schema = custom_schema(mapping)
+    assert read_traffic([path], schema=schema).over == read_with_duckdb([path], schema=schema).over == 2
+    arguments = ("--log", path, "--columns", mapping, "--small-price", "1:1", "--large-price", "2:2")
+    assert "2 requests with more tokens cached than read" in " ".join(sizer("route", *arguments).out.split())
+    assert read_traffic([written(tmp_path, "\n".join(LINES))]).over == 0
