@@ -241,7 +241,9 @@ def column_expressions(dialect: Dialect, columns: Mapping[str, Sequence[str]]) -
             )  # fmt: skip
     expressions = {}
     for name, found in columns.items():
-        parts = [dialect.column(column) for column in (found if dialect.is_lenient else found[:1])]
+        root = found[0].partition("/")[0]  # another column may not be there
+        lenient = [column for column in found if column.partition("/")[0] == root]
+        parts = [dialect.column(column) for column in (lenient if dialect.is_lenient else found[:1])]
         expressions[name] = parts[0] if len(parts) == 1 else f"COALESCE({', '.join(parts)})"
     return expressions
 
