@@ -135,6 +135,9 @@ def find_fused(stack: str, members: Sequence[LogicalTensor]) -> Iterable[Bank]:
         if len(large) == 2 and shape[0] > 1 and small <= MOST_MATRICES:
             part = module[depth] if len(module) > depth + 1 else ""
             found[part, shape[0]][".".join(module)] = [large] * small
+        if len(shape) > 3 and min(shape[-2:]) >= NARROWEST:  # experts by rows and columns of a mesh
+            part = module[depth] if len(module) > depth + 1 else ""
+            found[part, prod(shape[:-2])][".".join(module)] = [shape[-2:]]
     for (_, count), tensors in found.items():
         shapes = tuple(shape for alike in tensors.values() for shape in alike)
         is_stacked = all((group.shape or ())[:1] == (count,) for group in members)

@@ -100,12 +100,13 @@ def find_experts(groups: Sequence[LogicalTensor], settings: Settings) -> ExpertL
     layers = _collect(groups, evidence, router_rows)
     told = {layer_of(head.split(".")) for head, _ in layers.experts}
     unnamed = find_unnamed(layers.rest, told, settings)
+    layers = _join_sets(layers, evidence.width)
     if unnamed.any:
         rows = {stack: router_rows.get(stack, set()) | set(more) for stack, more in unnamed.rows.items()}
         found = _collect(groups, replace(evidence, unnamed=unnamed), router_rows | rows)
+        found = _join_sets(found, evidence.width)
         counts = {*found.held, *found.experts.values()}
         layers = layers if declared and declared.isdisjoint(counts) else found  # shapes alone do not refute config.json
-    layers = _join_sets(layers, evidence.width)
     hidden = None if layers.experts else hidden_experts(layers.rest, settings)
     return replace(layers, uses=_uses(layers), hidden=hidden, shared_inside=_shared_inside(layers, settings))
 

@@ -28,10 +28,10 @@ def _said(settings: Settings) -> Iterable[int]:
     """What config.json says that there are so many experts of, in words that are known or say it."""
     words = vocabulary().keys
     for path, value, _ in settings.paths():
-        parts = words_of(path)
+        parts, key = words_of(path), words_of(path.rpartition(".")[2])
         is_number = not words.chosen.any(parts[-1:]) or parts[-1:] == ["routed"]
         is_of_experts = words.of_experts.any(parts) and is_number and not words.not_top_k.any(parts)
-        if path.rpartition(".")[2] in words.experts or is_of_experts:
+        if path.rpartition(".")[2] in words.experts or (is_of_experts and not words.of_sizes.any(key)):
             yield from (
                 count for count in (value if isinstance(value, list) else [value]) if is_count(count) and count > 1
             )

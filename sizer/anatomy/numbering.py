@@ -89,18 +89,25 @@ def _lists(groups: Iterable[LogicalTensor]) -> set[str]:
     for group in groups:
         for template, word, _, number in _splits(group.name):
             numbers[template, word].add(number)
-    alike: dict[tuple[str, frozenset[int]], int] = defaultdict(int)
+    layers: dict[tuple[str, str], set[int]] = defaultdict(set)
+    tails: dict[tuple[str, str], int] = defaultdict(int)
     for (template, word), seen in numbers.items():
-        alike[_head(template, word), frozenset(seen)] += 1
-    return {
-        template
-        for (template, word), seen in numbers.items()
-        if _is_list(word, seen, is_layer=alike[_head(template, word), frozenset(seen)] >= _FEWEST)
-    }
+        layers[_head(template, word)] |= seen
+        tails[_head(template, word)] += len(seen) > 1
+    found = set[str]()
+    for (template, word), seen in numbers.items():
+        head = _head(template, word)  # every second layer may have experts: all layers together are the list
+        if _is_list(word, seen, is_layer=False) or (
+            tails[head] >= _FEWEST and _is_list(word, layers[head], is_layer=True)
+        ):
+            found.add(template)
+    return found
 
 
-def _head(template: str, word: str) -> str:
-    return template.partition(f"{word}.*.")[0] + word
+def _head(template: str, word: str) -> tuple[str, str]:
+    """What stands before the number, and whether a layer can: more than a leaf stands behind it."""
+    above, _, below = template.partition(f"{word}.*.")
+    return above + word, "layer" if below.count(".") else "leaf"
 
 
 def _is_list(word: str, numbers: set[int], *, is_layer: bool) -> bool:

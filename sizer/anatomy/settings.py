@@ -187,7 +187,10 @@ class Settings:
 
 def _paths(group: dict[str, Any], above: str, depth: int) -> Iterator[tuple[str, Any, dict[str, Any]]]:
     for key, value in group.items():
-        if not isinstance(value, dict):
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):  # one for each layer
+            for inner in value[0]:
+                yield f"{above}{key}.{inner}", [item.get(inner) for item in value], value[0]
+        elif not isinstance(value, dict):
             yield above + key, value, group
         elif depth and not _names_a_tower(key):
             yield from _paths(value, f"{above}{key}.", depth - 1)

@@ -48,6 +48,7 @@ class _Keys:
     of_experts: list[str]
     chosen: list[str]
     not_top_k: list[str]
+    of_sizes: list[str]
     picked: list[str]
     of_other_parts: list[str]
     of_heads: list[str]
@@ -155,6 +156,7 @@ class Keys:
         self.of_experts = Words(table.of_experts)
         self.chosen = Words(table.chosen)
         self.not_top_k = Words(table.not_top_k)
+        self.of_sizes = Words(table.of_sizes)
         self.picked = Words(table.picked)
         self.of_other_parts = Words(table.of_other_parts)
         self.of_heads = Words(table.of_heads)

@@ -400,3 +400,30 @@ def test_flattened_experts_whose_number_and_width_stand_under_unknown_keys() -> 
     anatomy = analyse(tensors(base | flat), {"vocab_size": 64, "zhuanjia_shu": 3, "kuandu": 16})
     assert (anatomy.experts.routed_experts, anatomy.active) == (3, None)
     assert anatomy.active_range == (2048 + 2048 + 192 + 2 * 1024, 2048 + 2048 + 192 + 6 * 1024)
+
+
+def test_the_width_of_an_expert_is_no_number_of_experts() -> None:
+    """`d_expert` is a size, also where a matrix has as many rows; nothing else speaks of experts."""
+    dense = {"model.embed_tokens.weight": (32, 16), "model.layers.{0-1}.mlp.up_proj.weight": (24, 16)}
+    anatomy = analyse(tensors(dense), {"vocab_size": 32, "d_expert": 24})
+    assert anatomy.active == anatomy.total
+
+
+def test_settings_of_layers_as_a_list_of_groups() -> None:
+    """One group of keys for each layer gives one top-k for each layer."""
+    base = {name: shape for name, shape in BASE.items() if "gate" not in name}
+    gates = {"model.layers.{0-1}.mlp.router.weight": (4, 8)}
+    experts = {"model.layers.{0-1}.mlp.experts.up_proj": (4, 6, 8)}
+    layers = [{"layer": 0, "experts": 4, "top_k": 1}, {"layer": 1, "experts": 4, "top_k": 3}]
+    anatomy = analyse(tensors(base | gates | experts), {"vocab_size": 16, "moe_layers": layers})
+    assert anatomy.active == FIXED + (1 + 3) * 48
+
+
+def test_experts_in_rows_and_columns_of_a_mesh() -> None:
+    """[2, 3, out, in] beside a selector of six rows are six experts."""
+    base = {"model.embed_tokens.weight": (64, 16), "model.layers.{0-1}.self_attn.o_proj.weight": (16, 16)}
+    mesh = {"model.layers.{0-1}.ffn.all.up": (2, 3, 9, 16), "model.layers.{0-1}.ffn.all.down": (2, 3, 16, 9),
+            "model.layers.{0-1}.ffn.pick.weight": (6, 16)}  # fmt: skip
+    anatomy = analyse(tensors(base | mesh), {"vocab_size": 64, "num_units": 6, "units_per_token": 2})
+    assert anatomy.experts.routed_experts == 6
+    assert anatomy.active == 1024 + 512 + 192 + 2 * 2 * 288

@@ -261,3 +261,12 @@ def test_the_encoder_that_a_decoder_reads_is_part_of_it() -> None:
     config = {"is_encoder_decoder": True, "encoder_config": {}, "decoder": CONFIG}
     anatomy = analyse(tensors(text | hears), config)
     assert anatomy.active == anatomy.total == 256 + 48 + 32
+
+
+def test_glued_layers_of_which_some_have_experts() -> None:
+    """Every second of four layers has experts: `track1` and `track3` are layers as the others show."""
+    names = ("attn.q_proj", "attn.o_proj", "norm.a", "norm.b")
+    text = {f"track{layer}.{name}.weight": (8, 8) for layer in range(4) for name in names}
+    moe = {f"track{layer}.moe.experts.{{0-3}}.up_proj.weight": (6, 8) for layer in (1, 3)}
+    anatomy = analyse(tensors({"embed.weight": (16, 8)} | text | moe), {**CONFIG, "num_experts_per_tok": 1})
+    assert (anatomy.experts.moe_layers, anatomy.active) == (2, 128 + 16 * 64 + 2 * 48)
