@@ -215,7 +215,8 @@ def _seconds(value: str) -> str:
     scaled = (
         f"CASE WHEN {number} <= 0 OR {number} >= 1e19 OR ISNAN({number}) THEN NULL {scaled} ELSE {number} / 1e9 END"
     )
-    return f"(CASE WHEN {number} IS NULL THEN EPOCH(TRY_CAST({value} AS TIMESTAMPTZ)) ELSE {scaled} END)"
+    moment = f"TRY_CAST({value} AS TIMESTAMPTZ)"  # tried first: a cast to a number that fails takes four times as long
+    return f"(CASE WHEN {moment} IS NOT NULL THEN EPOCH({moment}) ELSE {scaled} END)"
 
 
 def _put_together(schema: Schema, whole: Mapping[str, str]) -> dict[str, str]:
