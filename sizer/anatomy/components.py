@@ -88,8 +88,8 @@ def _is_lookup(group: LogicalTensor, module: Sequence[str], vocabulary_size: int
     words, shape, rows = vocabulary(), group.shape or (), vocabulary_size or 0
     if len(shape) != 2 or shape[0] <= shape[1]:
         return False
-    if words.lookup.any(module):  # a projection beside the table has few rows
-        return 2 * shape[0] >= rows
+    if words.lookup.any(module):  # a projection beside the table has few rows; the table may be cut into many
+        return 2 * shape[0] >= rows or shape[0] >= _TALL * shape[1]
     name = next((segment for segment in reversed(module) if segment != "*"), "")  # `value_embeds.3` is one of several
     if not rows or shape[0] < rows or words.input_embedding.has(name) or words.head.any(module):
         return False

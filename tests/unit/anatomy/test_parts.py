@@ -270,3 +270,14 @@ def test_glued_layers_of_which_some_have_experts() -> None:
     moe = {f"track{layer}.moe.experts.{{0-3}}.up_proj.weight": (6, 8) for layer in (1, 3)}
     anatomy = analyse(tensors({"embed.weight": (16, 8)} | text | moe), {**CONFIG, "num_experts_per_tok": 1})
     assert (anatomy.experts.moe_layers, anatomy.active) == (2, 128 + 16 * 64 + 2 * 48)
+
+
+def test_a_table_cut_into_parts_is_a_lookup_table() -> None:
+    """512 parts of an n-gram table are read by row, though each has fewer rows than the vocabulary."""
+    text = TEXT | {"model.embed_tokens.weight": (4096, 8), "lm_head.weight": (4096, 8)}
+    cut = {
+        "model.layers.1.ple.ngram_embedding.shard_{0-9}.weight": (1024, 4),
+        "model.layers.1.ple.ngram_proj.weight": (8, 4),
+    }
+    anatomy = analyse(tensors(text | cut), {**CONFIG, "vocab_size": 4096})
+    assert parts(anatomy)["lookup_tables"] == 10 * 1024 * 4
