@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from sizer.decision.evidence import check_domains
-from sizer.decision.questions import numbers, parse_answer, parse_quantity, questions
+from sizer.decision.questions import Answer, numbers, parse_answer, parse_quantity, questions
 from sizer.decision.signals import Given
 from sizer.errors import UsageError
 from sizer.tables import load_yaml, parse_yaml
 
-__all__ = ["dump_answers", "given_from", "load_answers", "parse_answers"]
+__all__ = ["dump_answers", "given_from", "load_answers", "parse_answers", "told_answers"]
 
 
 def load_answers(path: Path) -> Given:
@@ -55,6 +55,15 @@ def given_from(value: Any, *, where: str) -> Given:
         },
         domains=check_domains(*_texts(fields.get("domain"))),
     )
+
+
+def told_answers(given: Given) -> dict[str, Answer | float | tuple[str, ...]]:
+    """The answers as a flat mapping that `given_from` reads back to what was given: numbers and domains too."""
+    told: dict[str, Answer | float | tuple[str, ...]] = {
+        entry.id: given.answers.get(entry.id, "unknown") for entry in questions()
+    }
+    told |= {number.id: given.numbers[number.id] for number in numbers() if number.id in given.numbers}
+    return {**told, "domain": given.domains} if given.domains else told
 
 
 def dump_answers(given: Given) -> str:

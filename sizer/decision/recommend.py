@@ -11,6 +11,7 @@ from functools import partial
 from typing import Literal
 
 from sizer.decision.advice import Size, Split, Step, contradictions, find_sizes, find_split, find_steps
+from sizer.decision.answers import told_answers
 from sizer.decision.candidates import Candidate, Subject, best_first, judge, pool_leg
 from sizer.decision.constraints import Constraint, Leg, Limits, legs_of, limits_of
 from sizer.decision.evidence import EvidenceRow, cite, kinds, part, row
@@ -55,8 +56,10 @@ class Recommendation:
     feasible: bool
     """Whether a model is left for every leg."""
     rule: str
-    answers: dict[str, Answer]
-    """All nine, by question: a file of `--answers`."""
+    answers: dict[str, Answer | float | tuple[str, ...]]
+    """What was said, whole: all nine by question, the numbers that were given, `domain`. A file of `--answers`."""
+    signals: dict[str, Answer]
+    """All nine as the rules see them: with every number in the place of its question."""
     stand_ins: dict[str, StandIn]
     """Question to the number that answered it."""
     numbers: dict[str, float]
@@ -114,7 +117,8 @@ def recommend(
         summary=_summary(rule, sizes, split),
         feasible=not conflicts,
         rule=rule.id,
-        answers=signals.answers,
+        answers=told_answers(given),
+        signals=signals.answers,
         stand_ins=signals.stand_ins,
         numbers=dict(given.numbers),
         domains=given.domains,

@@ -58,12 +58,28 @@ def test_flags_files_and_words_give_the_same_bytes(sizer, tmp_path):
     assert len(outputs) == 1
 
 
-def test_the_answers_of_a_report_are_a_file_of_answers(sizer, tmp_path):
-    """`answers` of the JSON, saved as they are, give the same verdict."""
-    report = sizer("recommend", *NARROW, "--edge", "unknown", "--json").json["report"]
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--edge", "unknown"),
+        ("--queries-per-day", "40000", "--on-prem", "yes", "--memory-gb", "24"),
+        ("--high-volume", "yes", "--queries-per-day", "4000", "--memory-gb", "7.5", "--domain", "ner,finance"),
+    ],
+)
+def test_the_answers_of_a_report_are_a_file_of_answers(sizer, tmp_path, flags):
+    """`answers` of the JSON, saved as they are, give the same bytes: numbers, domains and overruled words too."""
+    first = sizer("recommend", *NARROW, *flags, "--json")
     path = tmp_path / "again.json"
-    path.write_text(json.dumps(report["answers"]))
-    assert sizer("recommend", "--answers", path, "--json").json["report"] == report
+    path.write_text(json.dumps(first.json["report"]["answers"]))
+    assert sizer("recommend", "--answers", path, "--json").out == first.out
+
+
+def test_answers_are_as_said_and_signals_as_seen(sizer):
+    """`answers` keeps an overruled yes and the number, `signals` has what the number makes of it."""
+    report = sizer("recommend", "--high-volume", "yes", "--queries-per-day", "4000", "--json").json["report"]
+    assert (report["answers"]["high_volume"], report["answers"]["queries_per_day"]) == ("yes", 4000)
+    assert report["signals"]["high_volume"] == "no"
+    assert list(report["signals"]) == [entry.id for entry in questions()]
 
 
 def test_flags_win_over_the_file(sizer, tmp_path):
