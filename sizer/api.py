@@ -63,7 +63,10 @@ def inspect(
 
 
 def token_path(reference: str, settings: ReadingSettings | None = None) -> TokenPath:
-    """The report of `sizer moe`. Raises as `read` does, and InvalidDataError where there is no model to follow."""
+    """The report of `sizer moe`.
+
+    Raises as `read` does, also where files are missing, and InvalidDataError where there is no model to follow.
+    """
     from sizer.sizing.token_path import follow_token
 
     repository, anatomy, spec = _one_model(reference, settings)
@@ -71,7 +74,10 @@ def token_path(reference: str, settings: ReadingSettings | None = None) -> Token
 
 
 def tuning(reference: str, wanted: TuningSettings, settings: ReadingSettings | None = None) -> Tuning:
-    """The report of `sizer tune`. Raises as `read` does, and InvalidDataError where there is no one model."""
+    """The report of `sizer tune`.
+
+    Raises as `read` does, also where files are missing, and InvalidDataError where there is no one model.
+    """
     from sizer.sizing.training import estimate_tuning
 
     repository, anatomy, spec = _one_model(reference, settings)
@@ -80,10 +86,11 @@ def tuning(reference: str, wanted: TuningSettings, settings: ReadingSettings | N
 
 def _one_model(reference: str, settings: ReadingSettings | None) -> tuple[str, Anatomy, AttentionSpec]:
     from sizer.anatomy.attention import describe_attention
-    from sizer.inspection import examine, told_by_tensors
+    from sizer.inspection import examine, refuse_gap, told_by_tensors, warnings_of
 
     checkpoint = read(reference, settings)
     parts = examine(checkpoint)
+    refuse_gap(reference, checkpoint.reading, warnings_of(checkpoint, parts))
     checkpoint = told_by_tensors(checkpoint, parts)
     if len(parts) != 1 or checkpoint.format == "adapter":
         raise InvalidDataError(

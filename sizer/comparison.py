@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sizer.catalog.models import CatalogEntry
-from sizer.inspection import Inspection
+from sizer.errors import SizerError
+from sizer.inspection import Inspection, find_gap
+from sizer.notices import Notice
 from sizer.sizing.size_class import classify_pair, label
 from sizer.values import frozen
 
@@ -49,6 +51,8 @@ class Comparison:
     sequences: int
     rows: tuple[ComparisonRow, ...]
     """Rows that no model has a value for are left out."""
+    warnings: tuple[Notice, ...] = ()
+    """Of models that lack files: why their figures are unknown. The code is that of the error."""
 
 
 @frozen
@@ -57,6 +61,8 @@ class Figures:
 
     model: ComparedModel
     values: dict[str, Any]
+    gap: SizerError | None = None
+    """Why figures are unknown, where files are missing."""
 
 
 _Get = Callable[[Inspection], Any]
@@ -82,11 +88,19 @@ def compare(models: Sequence[Figures], *, context_tokens: int, sequences: int) -
         context_tokens=context_tokens,
         sequences=sequences,
         rows=tuple(row for row in made if any(value is not None for value in row.values)),
+        warnings=tuple(
+            Notice(code=model.gap.code, message=f"{model.model.reference}: {model.gap}")
+            for model in models
+            if model.gap
+        ),
     )
 
 
 def figures_of(report: Inspection) -> Figures:
-    """The figures of an inspected model, with one row a component and, where places were asked for, a place."""
+    """The figures of an inspected model, with one row a component and, where places were asked for, a place.
+
+    Of one whose files are missing only what config.json says: what the other files hold is not the model.
+    """
     total, active, memory, experts = report.total_parameters, report.active_parameters, report.memory, report.experts
     is_mixture = experts is not None and experts.moe_layers > 0
     values: dict[str, Any] = {
@@ -122,7 +136,10 @@ def figures_of(report: Inspection) -> Figures:
     model = ComparedModel(
         reference=report.reference, repository=report.repository, commit=report.commit, known_from="headers"
     )
-    return Figures(model=model, values=values)
+    gap = find_gap(report.reading, report.warnings)
+    if gap is not None and total is None:
+        values = {key: values[key] for key in ("model_type", "weights_bytes")}
+    return Figures(model=model, values=values, gap=gap)
 
 
 def figures_of_entry(reference: str, entry: CatalogEntry, *, context_tokens: int, sequences: int) -> Figures:

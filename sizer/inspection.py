@@ -16,6 +16,7 @@ from sizer.anatomy.parameters import Anatomy, Component, Experts, analyse
 from sizer.catalog.claims import Claim, Statements, reconcile
 from sizer.catalog.measure import counts_of
 from sizer.catalog.models import CatalogEntry, load_catalog
+from sizer.errors import InvalidDataError, SizerError, UnavailableError
 from sizer.notices import Notice
 from sizer.quantization.interface import Unpacked
 from sizer.quantization.unpack import unpack
@@ -34,8 +35,11 @@ __all__ = [
     "PartAnatomy",
     "Storage",
     "examine",
+    "find_gap",
     "inspect_checkpoint",
+    "refuse_gap",
     "told_by_tensors",
+    "warnings_of",
 ]
 
 
@@ -190,9 +194,34 @@ def inspect_checkpoint(
         claims=_claims(checkpoint, parts, counts),
         base_model=checkpoint.base_model,
         alternatives=checkpoint.alternatives,
-        warnings=_warnings(checkpoint, parts),
+        warnings=warnings_of(checkpoint, parts),
         reading=checkpoint.reading,
     )
+
+
+def find_gap(reading: Reading, warnings: Sequence[Notice]) -> SizerError | None:
+    """What to say of a checkpoint that lacks files: trying again may help, or the repository itself is broken.
+
+    None where everything was read.
+    """
+    said = {notice.code: notice.message.rstrip(".") for notice in reversed(warnings)}
+    what = said.get("reading.incomplete") or said.get("reading.document")
+    if reading.complete and what is None:
+        return None
+    what = what or said.get("index.unusable") or "not every file could be read"
+    if reading.complete or reading.retryable:
+        return UnavailableError(what, code="reading.unavailable", hint="try again")
+    hint = "the warnings say which file breaks which rule: tell its author, or try another revision"
+    return InvalidDataError(what, code="reading.damaged", hint=hint)
+
+
+def refuse_gap(reference: str, reading: Reading, warnings: Sequence[Notice]) -> None:
+    """Raises UnavailableError or InvalidDataError where files are missing: what is left is not the model."""
+    gap = find_gap(reading, warnings)
+    if gap is not None:
+        hint = f"`sizer inspect {reference}` shows what was read"
+        hint = f"{gap.hint}; {hint}" if gap.retryable else hint
+        raise type(gap)(f"`{reference}` is incomplete", code=gap.code, because=gap.what, hint=hint)
 
 
 def told_by_tensors(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> Checkpoint:
@@ -387,7 +416,8 @@ def _stored_elements(parts: Sequence[PartAnatomy]) -> int:
     return sum(prod(shape) * tensors for shape, tensors in shapes.items())
 
 
-def _warnings(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> tuple[Notice, ...]:
+def warnings_of(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> tuple[Notice, ...]:
+    """What reading, unpacking and counting found worth saying, each once."""
     found = list(checkpoint.notices)
     for p in parts:
         for header in p.part.headers:

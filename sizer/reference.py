@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from sizer.errors import UsageError
+from sizer.errors import NotFoundError, UsageError
 from sizer.values import frozen
 
 __all__ = ["Kind", "Reference", "parse_reference"]
@@ -58,7 +58,10 @@ class Reference:
 
 
 def parse_reference(text: str) -> Reference:
-    """The reference that `text` means. Raises UsageError where it means none."""
+    """The reference that `text` means.
+
+    Raises UsageError where it means none, and NotFoundError where it can only be a path and nothing is there.
+    """
     text = text.strip()
     if not text:
         raise _refuse(text, "it is empty")
@@ -68,11 +71,11 @@ def parse_reference(text: str) -> Reference:
     if _exists(path):
         return _parse_local(text, path)
     if _WINDOWS.match(text) or "\\" in text:
-        raise _refuse(text, "it is a Windows path, and no such file or folder is here")
+        raise _absent(text, "it is a Windows path, and no such file or folder is here")
     if text.split("/")[0].lower() in _HUB_HOSTS:
         return _parse_url(f"https://{text}")
     if text.startswith(("/", ".", "~")) or text.lower().endswith(tuple(suffix for suffix, _ in _SUFFIXES)):
-        raise _refuse(text, "no such file or folder is here")
+        raise _absent(text, "no such file or folder is here")
     name, at, revision = text.partition("@")
     return _hub(text, name, revision if at else None, None)
 
@@ -146,7 +149,7 @@ def _hub(text: str, name: str, revision: str | None, path: str | None) -> Refere
             hint=f"for a folder or file inside a repository: `{'/'.join(parts[:2])} --path {'/'.join(parts[2:])}`",
         )
     if not parts[-1] and len(parts) == 2:
-        raise _refuse(text, "no such folder is here, and a repository is `org/name`")
+        raise _absent(text, "no such folder is here, and a repository is `org/name`")
     for part in parts:
         if not _NAME.fullmatch(part) or ".." in part or "--" in part or part.endswith(".git"):
             raise _refuse(text, f"`{part}` cannot be part of a repository's name")
@@ -176,6 +179,8 @@ def _exists(path: Path) -> bool:
 def _parse_local(text: str, path: Path) -> Reference:
     try:
         mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise _absent(text, "it is a link to nothing") from error
     except OSError as error:
         raise _refuse(text, f"it cannot be opened ({error.strerror})") from error
     if stat.S_ISDIR(mode):
@@ -211,6 +216,10 @@ def _kind_of(text: str, path: Path) -> Kind:
     if not first:
         raise _refuse(text, "the file is empty")
     raise _refuse(text, "the file is none of: .safetensors, .gguf, an index (.index.json), a saved header bundle")
+
+
+def _absent(text: str, why: str) -> NotFoundError:
+    return NotFoundError(f"`{text}` was not found", code="file.missing", because=why, hint="check the path")
 
 
 def _refuse(text: str, why: str, hint: str = _FORMS) -> UsageError:

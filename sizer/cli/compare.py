@@ -43,7 +43,9 @@ def compare(
     sizing = dataclasses.replace(sizing, context_tokens=sizing.context_tokens or DEFAULT_CONTEXT)
     models = [_figures(reference, sizing, offline=offline) for reference in references]
     report = compare_models(models, context_tokens=sizing.context_tokens or DEFAULT_CONTEXT, sequences=sizing.sequences)
-    emit("compare", report, show, as_json=as_json)
+    error = next((model.gap for model in models if model.gap), None)
+    emit("compare", report, show, as_json=as_json, error=error)
+    raise typer.Exit(error.exit_code if error else 0)
 
 
 def _figures(reference: str, sizing: SizingSettings, *, offline: bool) -> Figures:

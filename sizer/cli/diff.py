@@ -33,9 +33,11 @@ def diff(
 def _read(reference: str, *, offline: bool) -> tuple[Inspection, Any]:
     from sizer.api import ReadingSettings, read
     from sizer.cli.progress import progress
-    from sizer.inspection import examine, inspect_checkpoint
+    from sizer.inspection import examine, inspect_checkpoint, refuse_gap
 
     with progress(f"reading headers of {reference}") as update:
         checkpoint = read(reference, ReadingSettings(offline=offline, progress=update))
     parts = examine(checkpoint)
-    return inspect_checkpoint(checkpoint, parts), parts
+    report = inspect_checkpoint(checkpoint, parts)
+    refuse_gap(reference, report.reading, report.warnings)  # tensors of absent files would stand as removed
+    return report, parts

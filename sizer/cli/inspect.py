@@ -12,7 +12,7 @@ import typer
 from sizer.cli.options import Json, Offline, command_app
 from sizer.cli.output import emit, note
 from sizer.cli.sizing import CacheDtype, Context, On, Sequences, sizing_settings
-from sizer.errors import InvalidDataError, SizerError, UnavailableError, UsageError
+from sizer.errors import SizerError, UsageError
 from sizer.units import parse_bytes, parse_number
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _one(
 ) -> None:
     checkpoint = _read(reference, settings)
 
-    from sizer.inspection import inspect_checkpoint
+    from sizer.inspection import find_gap, inspect_checkpoint
     from sizer.render.views import inspect as view
 
     report = inspect_checkpoint(checkpoint, sizing=sizing)
@@ -90,14 +90,14 @@ def _one(
 
         save_bundle(checkpoint, Path(save_headers))
         note(f"wrote {save_headers}")
-    error = _incomplete(report)
+    error = find_gap(report.reading, report.warnings)
     emit("inspect", report, view.show, as_json=as_json, error=error)
     if error is not None:
         raise typer.Exit(error.exit_code)
 
 
 def _many(references: list[str], settings: ReadingSettings, sizing: SizingSettings | None, as_json: bool) -> None:
-    from sizer.inspection import Failure, Inspections, inspect_checkpoint
+    from sizer.inspection import Failure, Inspections, find_gap, inspect_checkpoint
     from sizer.render.views import inspect as view
 
     models: list[Inspection] = []
@@ -110,7 +110,7 @@ def _many(references: list[str], settings: ReadingSettings, sizing: SizingSettin
             first = first or error
             failures.append(Failure(reference=reference, code=error.code, message=str(error), hint=error.hint))
             continue
-        first = first or _incomplete(report)
+        first = first or find_gap(report.reading, report.warnings)
         models.append(report)
     reports = Inspections(models=tuple(models), failures=tuple(failures))
     emit("inspect", reports, view.show_many, as_json=as_json, error=first)
@@ -131,16 +131,3 @@ def _prepare() -> None:
     import sizer.inspection
     import sizer.render.terminal
     import sizer.render.views.inspect  # noqa: F401
-
-
-def _incomplete(report: Inspection) -> SizerError | None:
-    """What to say of a report that lacks files: trying again may help, or the repository itself is broken."""
-    said = {notice.code: notice.message.rstrip(".") for notice in reversed(report.warnings)}
-    what = said.get("reading.incomplete") or said.get("reading.document")
-    if report.reading.complete and what is None:
-        return None
-    what = what or said.get("index.unusable") or "not every file could be read"
-    if report.reading.complete or report.reading.retryable:
-        return UnavailableError(what, code="reading.unavailable", hint="try again")
-    hint = "the warnings say which file breaks which rule: tell its author, or try another revision"
-    return InvalidDataError(what, code="reading.damaged", hint=hint)

@@ -117,7 +117,8 @@ def test_what_is_no_file_is_refused_at_once(sizer: Any, tmp_path: Path, kind: st
     elif kind == "a link to itself":
         path.symlink_to(path)
     outcome = sizer("inspect", str(path), "--json")
-    assert (outcome.code, outcome.json["error"]["code"]) == (2, "usage.reference")
+    expected = (3, "file.missing") if kind == "nothing" else (2, "usage.reference")
+    assert (outcome.code, outcome.json["error"]["code"]) == expected
 
 
 def test_a_broken_shard_keeps_the_rest(sizer: Any, tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_a_name_that_is_no_unicode(sizer: Any, tmp_path: Path) -> None:
     assert outcome.code == 0
     assert outcome.json["report"]["reference"].endswith("caf\\udce9")
     assert outcome.json["report"]["model_type"] == "\\ud800"
-    assert sizer("inspect", f"{folder}x", "--json").code == 2
+    assert sizer("inspect", f"{folder}x", "--json").code == 3
 
 
 @pytest.mark.parametrize("names", [["tiny-00001-of-00002.gguf"], ["tiny.gguf"]])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sizer.errors import UsageError
+from sizer.errors import NotFoundError, SizerError, UsageError
 from sizer.reference import parse_reference
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -60,12 +60,6 @@ def test_repositories(text: str, repository: str, revision: str | None, path: st
     [
         ("", "empty"),
         ("a/b/c", "more parts"),
-        ("../x", "no such file"),
-        ("/no/such/folder", "no such file"),
-        ("~/no/such/folder", "no such file"),
-        ("model.safetensors", "no such file"),
-        ("C:\\models\\x", "Windows path"),
-        ("..\\x", "Windows path"),
         ("https://example.com/a/b", "`example.com` is not the Hub"),
         ("https://huggingface.co.evil.test/a/b", "is not the Hub"),
         ("https://huggingface.co", "names no repository"),
@@ -93,6 +87,27 @@ def test_refused(text: str, why: str, tmp_path: Path, monkeypatch: pytest.Monkey
     assert why in error.value.because
     assert error.value.code == "usage.reference"
     assert error.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["./nope", "../x", "/no/such/folder", "~/no/such/folder", "model.safetensors", "nope/", "C:\\models\\x", "..\\x"],
+)
+def test_nothing_there(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can only be a path is a missing file where nothing is there: exit code 3, as of any other file."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotFoundError) as error:
+        parse_reference(text)
+    assert (error.value.code, error.value.exit_code) == ("file.missing", 3)
+    assert "no such f" in error.value.because
+
+
+def test_a_link_to_nothing(tmp_path: Path) -> None:
+    """A link whose target is gone is a missing file too."""
+    (tmp_path / "gone").symlink_to(tmp_path / "nothing")
+    with pytest.raises(NotFoundError) as error:
+        parse_reference(str(tmp_path / "gone"))
+    assert error.value.code == "file.missing"
 
 
 def test_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +161,6 @@ def test_special_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["./" + "x" * 5_000, "a" * 300 + "/b", "a/b@" + "x" * 9_999, "~nosuchuser/x", "/\0"])
 def test_names_that_nothing_can_have(text: str) -> None:
     """A name that is too long, or below the home of nobody, is refused like any other that is not there."""
-    with pytest.raises(UsageError) as error:
+    with pytest.raises(SizerError) as error:
         parse_reference(text)
-    assert error.value.code == "usage.reference"
+    assert error.value.code in ("usage.reference", "file.missing")

@@ -55,6 +55,8 @@ def show(report: Comparison, console: Console) -> None:
     if any(model.known_from == "catalog" for model in report.models):
         said.append("~ from the catalog, no headers read")
     console.print(Text("; ".join(said), style="dim"))
+    for notice in report.warnings:
+        console.print(Text(f"warning: {safe(notice.message)}", style="yellow"))
 
 
 def _table(report: Comparison, chosen: Sequence[int], *, has_ratio: bool) -> RenderableType:
