@@ -23,6 +23,11 @@ from sizer.values import frozen
 
 __all__ = ["Check", "CheckReport", "Limits", "Measured", "Policy", "check_models", "load_policy"]
 
+_LEAST_PARAMETERS = 1_000
+_LEAST_BYTES = 1_000_000
+_LEAST_TOKENS = 512
+"""Bare numbers below these lack their unit: no model is that small, no window of one that generates that short."""
+
 Status = Literal["pass", "fail", "not_applicable"]
 
 
@@ -187,13 +192,13 @@ def check_models(path: Path, policy: Policy, models: Sequence[Measured], *, as_o
 
 
 def _check_limits(limits: Limits, model: Measured, path: Path) -> Iterable[Check]:
-    if (most := _count(limits.total_parameters, "", path)) is not None:
+    if (most := _count(limits.total_parameters, "total_parameters", path)) is not None:
         yield _at_most("total_parameters", model, model.total_parameters, most, format_count)
-    if (most := _count(limits.active_parameters, "", path)) is not None:
+    if (most := _count(limits.active_parameters, "active_parameters", path)) is not None:
         yield _at_most("active_parameters", model, model.active_parameters, most, format_count)
-    if (most := _bytes(limits.weights_bytes, "", path)) is not None:
+    if (most := _bytes(limits.weights_bytes, "weights_bytes", path)) is not None:
         yield _at_most("weights_bytes", model, model.weights_bytes, most, format_bytes)
-    if limits.memory is not None and (most := _bytes(limits.memory.at_most, "", path)) is not None:
+    if limits.memory is not None and (most := _bytes(limits.memory.at_most, "memory.at_most", path)) is not None:
         yield _at_most("memory", model, model.memory_bytes, most, format_bytes, basis="estimated")
     if limits.size_class is not None:
         for side, allowed in (("by_active", limits.size_class.by_active), ("by_total", limits.size_class.by_total)):
@@ -202,7 +207,7 @@ def _check_limits(limits: Limits, model: Measured, path: Path) -> Iterable[Check
     if limits.licences is not None:
         allowed = tuple(name.lower() for name in limits.licences)
         yield _one_of("licences", model, model.licence, allowed, basis="declared")
-    if (least := _count(limits.context_tokens, "", path)) is not None:
+    if (least := _count(limits.context_tokens, "context_tokens", path)) is not None:
         yield _at_least("context_tokens", model, model.context_tokens, least)
     if limits.catalog_drift is not None:
         yield _drift(model)
@@ -313,13 +318,30 @@ def _not_applicable(rule: str, model: Measured, limit: str, text: str) -> Check:
 def _count(value: str | int | None, name: str, path: Path) -> int | None:
     if value is None:
         return None
+    least, unit = (_LEAST_TOKENS, "k") if name.endswith("context_tokens") else (_LEAST_PARAMETERS, "B")
+    _check_unit(value, name, path, least=least, unit=unit)
     return value if isinstance(value, int) else parse_count(value, name=f"{path}: {name}")
 
 
 def _bytes(value: str | int | None, name: str, path: Path) -> int | None:
     if value is None:
         return None
+    _check_unit(value, name, path, least=_LEAST_BYTES, unit="GB")
     return value if isinstance(value, int) else parse_bytes(value, name=f"{path}: {name}")
+
+
+def _check_unit(value: str | int, name: str, path: Path, *, least: int, unit: str) -> None:
+    """Raises UsageError for a bare number that is no size of a model: 31 parameters, 80 bytes."""
+    text = str(value).strip()
+    if not text.isdecimal() or int(text) >= least:
+        return
+    what = {"B": "parameters", "GB": "bytes", "k": "tokens"}[unit]
+    raise UsageError(
+        f"`{path}`: {name}: {text} would be {text} {what}",
+        code="usage.policy",
+        because=f"a limit of fewer than {format_integer(least)} {what} lacks its unit",
+        hint=f"did you mean {text}{unit}?",
+    )
 
 
 def _bad(path: Path, why: str) -> UsageError:

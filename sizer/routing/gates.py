@@ -23,6 +23,13 @@ __all__ = ["Gate", "GateResult", "check_gates", "parse_gate"]
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
 }  # fmt: skip
+_SHARES = {
+    "saving": 1.0, "perfect": 1.0, "measured": 1.0, "random_mix": 1.0, "at_gap_target": 1.0, "gap_target": 1.0,
+    "all_small": 1.0, "routed_perfect": 1.0, "routed": 1.0, "best_single": 1.0, "hard_to_large": 1.0,
+    "hard_share": 1.0, "large_share": 1.0, "false_hard": 1.0, "false_easy": 1.0, "only_small": 1.0, "cpt50": 1.0,
+    "cpt80": 1.0, "quality_kept": None, "gap_kept": None, "apgr": None, "apgr_leaky": None,
+}  # fmt: skip
+"""Last parts of the paths whose numbers are shares of 1, and the most they can be; None where they are ratios."""
 _GATE = re.compile(r"\s*(?P<name>[a-z][a-z0-9_.]*)\s*(?P<operator><=|>=|<|>)\s*(?P<limit>-?[0-9][0-9_.,]*\s*%?)\s*")
 
 
@@ -34,6 +41,8 @@ class Gate:
     name: str
     operator: str
     limit: float
+    """A share of 1 where it was written as a percentage."""
+    is_percentage: bool = False
 
 
 @frozen
@@ -60,18 +69,43 @@ def parse_gate(text: str) -> Gate:
     value = units.parse_number(limit.strip("-%"), name="--fail-if") / (100 if limit.endswith("%") else 1)
     if limit.startswith("-"):
         value = -value
-    return Gate(text=text.strip(), name=match["name"], operator=match["operator"], limit=value)
+    return Gate(
+        text=text.strip(), name=match["name"], operator=match["operator"], limit=value,
+        is_percentage=limit.endswith("%"),
+    )  # fmt: skip
 
 
 def check_gates(gates: Sequence[Gate], report: Any, short_names: dict[str, str]) -> tuple[GateResult, ...]:
-    """Each gate's result against a report of dataclasses. Raises UsageError for a name that it has no number for."""
+    """Each gate's result against a report of dataclasses.
+
+    Raises UsageError for a name that it has no number for, and for a limit that a share cannot pass.
+    """
     results = []
     for gate in gates:
         path = short_names.get(gate.name, gate.name)
         value = _value(report, path, gate, short_names)
+        _check_limit(gate, path)
         failed = value is None or _OPERATORS[gate.operator](value, gate.limit)
         results.append(GateResult(gate=gate.text, value=value, failed=failed))
     return tuple(results)
+
+
+def _check_limit(gate: Gate, path: str) -> None:
+    """Raises UsageError where a share is held against more than all of it: `quality>90` could never be true."""
+    name = path.rpartition(".")[2]
+    if name not in _SHARES or gate.limit <= 1:
+        return
+    most = _SHARES[name]
+    if gate.is_percentage and most is None:  # of the large model's quality more than all can be kept
+        return
+    written = re.split("[<>]=?", gate.text)[1].strip().rstrip("% ")
+    meant = f"{gate.name}{gate.operator}{written}%"
+    is_percent = not gate.is_percentage and (most is None or gate.limit <= 100 * most)
+    raise UsageError(
+        f"--fail-if: in `{gate.text}` the limit is more than all of it", code="usage.gate",
+        because=f"`{gate.name}` is a share of 1: 0.9 is 90%",
+        hint=f"did you mean '{meant}'?" if is_percent else f"write it as --fail-if '{gate.name}{gate.operator}90%'",
+    )  # fmt: skip
 
 
 def _value(report: Any, path: str, gate: Gate, short_names: dict[str, str]) -> float | None:

@@ -58,12 +58,20 @@ class Workload:
 
 
 def parse_requests(text: str, *, name: str = "--requests") -> float:
-    """Requests a month from `1M/day`, `20/s`, `300k/month`; a bare number is a month's.
+    """Requests a month from `1M/day`, `20/s`, `300k/month`.
 
-    Raises UsageError.
+    Raises UsageError, also where no period is named.
     """
     count, _, period = text.partition("/")
-    factor = _PER_MONTH.get(period.strip().lower() or "month")
+    if not period.strip():
+        told = count.strip()
+        units.parse_amount(told, name=name, minimum=1e-6, maximum=10**15)
+        raise UsageError(
+            f"{name}: `{text}` names no period", code="usage.number",
+            because=f"it could be a day's or a month's, and {told}/day are thirty times as many",
+            hint=f"write {name} {told}/day or {name} {told}/month",
+        )  # fmt: skip
+    factor = _PER_MONTH.get(period.strip().lower())
     if factor is None:
         raise UsageError(
             f"{name}: `{text}` has an unknown period",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sizer.decision.policy import Measured, check_models, load_policy
+from sizer.errors import UsageError
 from sizer.sizing.size_class import ClassPair
 
 AS_OF = datetime.date(2026, 11, 24)
@@ -57,6 +58,7 @@ def _one(tmp_path, limit, model=MODEL):
         ("licences: [mit]", "fail", "apache-2.0"),
         ("context_tokens: 131072", "pass", 131_072),
         ("context_tokens: 200k", "fail", 131_072),
+        ("context_tokens: 512", "pass", 131_072),
         ("catalog_drift: forbidden", "pass", "same"),
     ],
 )
@@ -64,6 +66,25 @@ def test_a_limit_passes_or_fails_with_the_value_found(tmp_path, limit, status, m
     """Each kind of limit holds or not, to the unit, and says what was measured."""
     check = _one(tmp_path, limit)
     assert (check.status, check.measured) == (status, measured)
+
+
+@pytest.mark.parametrize(
+    ("limit", "meant"),
+    [
+        ("total_parameters: 31", "31B"),
+        ("active_parameters: '4'", "4B"),
+        ("weights_bytes: 62", "62GB"),
+        ("memory: {at_most: 80}", "80GB"),
+        ("memory: {at_most: 80GB, context_tokens: 32}", "32k"),
+        ("context_tokens: 128", "128k"),
+    ],
+)
+def test_a_limit_without_its_unit_is_refused(tmp_path, limit, meant):
+    """31 parameters and 80 bytes are no limits: the unit that is missing is proposed."""
+    with pytest.raises(UsageError) as caught:
+        _policy(tmp_path, f"limits: {{{limit}}}\n")
+    assert caught.value.hint == f"did you mean {meant}?"
+    assert caught.value.code == "usage.policy"
 
 
 def test_drift_names_both_figures(tmp_path):

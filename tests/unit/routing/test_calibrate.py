@@ -280,7 +280,7 @@ def test_an_operating_point_that_is_not_advised_says_so(sizer: Any, tmp_path: Pa
 def test_command_gate(sizer: Any, tmp_path: Path) -> None:
     """A gate on a calibration's number ends with 1 where its condition holds."""
     path = write_labels(tmp_path / "labels.csv", make_labels(200, 12))
-    assert sizer("route", "calibrate", path, "--fail-if", "apgr<2", "--json").code == 1
+    assert sizer("route", "calibrate", path, "--fail-if", "apgr<1", "--json").code == 1
 
 
 def test_two_targets_are_refused(sizer: Any, tmp_path: Path) -> None:

@@ -72,3 +72,22 @@ def test_a_decimal_comma_in_a_gate(sizer: Any) -> None:
     outcome = sizer("route", "--fail-if", "saving<0,3")
     assert outcome.code == 2
     assert "0.3" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("gate", "meant"),
+    [("quality>90", "'quality>90%'"), ("saving < 30", "'saving<30%'"), ("quality.hard_to_large<=2", "2%'"),
+     ("saving>120%", "'saving>90%'"), ("hard_to_large<900", "'hard_to_large<90%'")],
+)  # fmt: skip
+def test_a_share_held_against_more_than_all(sizer: Any, gate: str, meant: str) -> None:
+    """A share is never above 1, so a limit of 90 is refused, and 90% is proposed."""
+    outcome = sizer("route", "--fail-if", gate)
+    assert outcome.code == 2
+    assert meant in outcome.err
+
+
+@pytest.mark.parametrize(("gate", "code"), [("quality>90%", 0), ("quality<90%", 1), ("quality>1", 0), ("cost<2", 0),
+                                            ("quality<110%", 1)])  # fmt: skip
+def test_limits_that_a_share_can_pass(sizer: Any, gate: str, code: int) -> None:
+    """Percentages, 1 and dollars stay as they are; kept quality may be asked for beyond all of the large model's."""
+    assert sizer("route", "--fail-if", gate).code == code

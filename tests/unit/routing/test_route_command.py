@@ -364,10 +364,18 @@ def test_closed_form_imports_little() -> None:
     assert heavy.isdisjoint(run.stderr.split())
 
 
-@pytest.mark.parametrize(("text", "a_month"), [("1.5/s", 3_942_000), ("0.5/s", 1_314_000), ("300k", 300_000)])
+@pytest.mark.parametrize(("text", "a_month"), [("1.5/s", 3_942_000), ("0.5/s", 1_314_000), ("300k/month", 300_000)])
 def test_requests_are_a_rate(text: str, a_month: float) -> None:
     """Requests a second need not be whole: 1.5 a second are 1.5 x 3,600 x 730 a month."""
     assert parse_requests(text) == a_month
+
+
+@pytest.mark.parametrize("text", ["1M", "30000", "1M/"])
+def test_requests_without_a_period(sizer: Any, text: str) -> None:
+    """A number without a period is refused: the default is a day's, a month's would be a thirtieth of it."""
+    outcome = sizer("route", "--requests", text)
+    assert outcome.code == 2
+    assert f"{text.rstrip('/')}/day or --requests {text.rstrip('/')}/month" in outcome.err
 
 
 def test_a_large_model_for_nothing(sizer: Any) -> None:
