@@ -252,7 +252,12 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_hours(hours: float) -> str:
-    """A long duration: `2.6 min`, `1.4 h`, `12 days`."""
+    """A long duration: `2.6 min`, `1.4 h`, `12 days`; a short one in `12.5 s` or `305 ms`."""
+    seconds = hours * 3600
+    if 0 < seconds < 1:
+        return f"{format_rate(seconds * 1000)} ms"
+    if 0 < seconds < 60:
+        return f"{format_rate(seconds)} s"
     if hours < 1:
         return f"{format_rate(hours * 60)} min"
     return f"{format_rate(hours)} h" if hours < 72 else f"{format_rate(hours / 24)} days"

@@ -149,6 +149,11 @@ class CatalogEntry:
         )
         return self.kv_cache_bytes_per_token * context_tokens - beyond + (self.state_bytes or 0)
 
+    @property
+    def unknown_reason(self) -> str:
+        """Nothing: the catalog does not say why a count is not known."""
+        return ""
+
     def needs_scaling(self, context_tokens: int) -> bool:
         """Whether a context of that length needs scaled positions."""
         return self.unscaled_context_tokens is not None and context_tokens > self.unscaled_context_tokens

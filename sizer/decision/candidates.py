@@ -65,6 +65,9 @@ class Subject(Protocol):
     def task(self) -> str: ...
     @property
     def released(self) -> datetime.date | None: ...
+    @property
+    def unknown_reason(self) -> str:
+        """Why the total or the active count is not known; `""` where both are or nobody says."""
 
 
 @frozen
@@ -115,7 +118,7 @@ class Candidate:
     """The device that both are reckoned on; on a server as many as memory asks for."""
     fit: Fit
     """`tight`: only the better end of the range fits. `unknown`: a constraint cannot be judged, as memory without the
-    cache, and the model is not named as one that fits."""
+    cache, or its total or active count is not known, and the model is not named as one that fits."""
     refusals: tuple[Refusal, ...]
     unjudged: tuple[str, ...]
     """Constraints that cannot be judged, because a figure is not known."""
@@ -161,6 +164,8 @@ def judge(subject: Subject, leg: Leg, limits: Limits) -> Candidate:
         "context": _judge_context(subject, limits, leg),
         "latency": _judge_latency(fastest, limits, leg),
     }
+    found = [judgement.fit for judgement in judgements.values()]
+    found += ["unknown"] if total is None or active is None else []
     refusals = tuple(judgement.refusal for judgement in judgements.values() if judgement.refusal)
     notes = [judgement.note for judgement in judgements.values() if judgement.note]
     notes += _unknowns(subject, footprint) + _mismatch(subject, leg, limits.bits)
@@ -187,7 +192,7 @@ def judge(subject: Subject, leg: Leg, limits: Limits) -> Candidate:
         fastest_answer_ms=fastest,
         decode_tokens_per_second=_device_speed(subject, limits) if on_device else None,
         speed_on=reference_device(on_device=on_device).name,
-        fit="refused" if refusals else max((judgement.fit for judgement in judgements.values()), key=_FITS.index),
+        fit="refused" if refusals else max(found, key=_FITS.index),
         refusals=refusals,
         unjudged=tuple(name for name, judgement in judgements.items() if judgement.fit == "unknown"),
         notes=tuple(notes),
@@ -303,11 +308,13 @@ def _unknowns(subject: Subject, footprint: Footprint | None) -> list[str]:
     notes = []
     if footprint is not None and footprint.kv_cache_bytes is None:
         notes.append("KV cache not known, left out of the memory")
-    if subject.active_parameters is None:
-        notes.append("active parameters not known")
-    elif subject.total_parameters is not None and subject.active_parameters * 2 <= subject.total_parameters:
-        held, used = format_count(subject.total_parameters), format_count(subject.active_parameters)
-        notes.append(f"memory of a {held} model, speed of a {used} one")
+    total, active = subject.total_parameters, subject.active_parameters
+    if total is None or active is None:
+        which = "active" if total is not None else "total" if active is not None else "total and active"
+        why = f": {subject.unknown_reason}" if subject.unknown_reason else ""
+        notes.append(f"{which} parameters not known{why}")
+    elif active * 2 <= total:
+        notes.append(f"memory of a {format_count(total)} model, speed of a {format_count(active)} one")
     return notes
 
 

@@ -54,15 +54,18 @@ def find_conflict(leg: Leg, limits: Limits, judge: Judge) -> Conflict | None:
         return None
     if not judged:
         return Conflict(leg=leg, constraints=(), text=f"no model was judged for the {leg} leg", relaxations=())
+    if not any(candidate.is_admitted for candidate in judge(limits.only(()))):  # no constraint is why
+        return Conflict(leg=leg, constraints=(), text="no model could be judged", relaxations=())
     present = [entry for entry in limits.constraints if leg in entry.legs]
     together = _fewest(present, limits, judge)
+    refused = sum(bool(candidate.refusals) for candidate in judged)
     told = " and ".join(entry.text for entry in present if entry.id in together)
     verb = "excludes" if len(together) == 1 else "together exclude"
     alone = [found for entry in present if (found := _relax(entry, limits, judge)).admits]
     return Conflict(
         leg=leg,
         constraints=together,
-        text=f"{told} {verb} all {plural(len(judged), 'model')} judged" if told else "no model could be judged",
+        text=f"{told} {verb} all {plural(refused, 'model')} judged" if told and refused else "no model could be judged",
         relaxations=tuple(alone) or (_give_up(present, together, limits, judge),),
     )
 

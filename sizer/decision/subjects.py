@@ -18,6 +18,7 @@ from sizer.values import frozen
 if TYPE_CHECKING:
     from sizer.decision.candidates import Subject
     from sizer.decision.reading import ReadModel
+    from sizer.inspection import Inspection
     from sizer.sizing.memory import Memory
 
 __all__ = ["ReadSubject", "find_subject", "subject_of"]
@@ -35,6 +36,8 @@ class ReadSubject:
     kept_bytes_per_token: Fraction | None
     """Cache and state a token of the context it was read for."""
     licence: str | None
+    unknown_reason: str = ""
+    """Why the total or the active count is not known."""
     family: str = ""
     effective_context_tokens: int | None = None
     """Nobody tested it."""
@@ -79,7 +82,14 @@ def subject_of(model: ReadModel) -> ReadSubject:
         context_tokens=memory.longest_context_tokens if memory else None,
         kept_bytes_per_token=_kept_per_token(memory) if memory else None,
         licence=model.licence,
+        unknown_reason=_unknown_reason(inspection),
     )
+
+
+def _unknown_reason(inspection: Inspection) -> str:
+    if inspection.total_parameters is None:
+        return inspection.total_parameters_reason
+    return inspection.active_parameters_reason if inspection.active_parameters is None else ""
 
 
 def _kept_per_token(memory: Memory) -> Fraction | None:

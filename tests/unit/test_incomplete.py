@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +88,30 @@ def test_the_whole_model_is_taken(sizer, folders):
     whole, _ = folders
     for arguments in (["tune", whole], ["moe", whole], ["diff", whole, whole], ["compare", whole, whole]):
         assert sizer(*arguments).code == 0
+
+
+def test_an_uncounted_model_is_not_said_to_fit(sizer, folders):
+    """A model without a shard or config.json stands under "Not judged" with the reason; one beside it that fits, fits.
+
+    Alone it leaves the leg empty: exit code 1, and no constraint is blamed.
+    """
+    whole, half = folders
+    nameless = Path(half).parent / "nameless"
+    shutil.copytree(whole, nameless)
+    (nameless / "config.json").unlink()
+    both = sizer("recommend", "--diverse", "no", "--model", half, "--model", str(nameless), "--model", whole)
+    fits, _, left = both.out.partition("Models that fit\n")[2].partition("Not judged\n")
+    left = " ".join(left.split())
+    assert both.code == 0
+    assert "whole" in fits
+    assert "half" not in fits
+    assert "nameless" not in fits
+    assert "half: total and active parameters not known: not every file could be read" in left
+    assert "nameless: active parameters not known: there is no config.json" in left
+    alone = sizer("recommend", "--diverse", "no", "--model", half)
+    assert alone.code == 1
+    assert "Models that fit" not in alone.out
+    report = sizer("recommend", "--diverse", "no", "--model", half, "--json").json["report"]
+    assert [candidate["fit"] for candidate in report["candidates"]] == ["unknown"]
+    [conflict] = report["conflicts"]
+    assert (conflict["text"], conflict["constraints"]) == ("no model could be judged", [])

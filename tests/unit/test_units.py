@@ -148,3 +148,15 @@ def test_a_decimal_comma_is_refused(text: str) -> None:
         units.parse_number(text, name="--small-price")
     assert units.parse_number("1,200", name="x") == units.parse_number("1_200", name="x") == 1200
     assert units.parse_number("1,234,567.5", name="x") == 1_234_567.5
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [
+        (0, "0 min"), (0.00509 / 60, "305 ms"), (12.5 / 3600, "12.5 s"), (2.6 / 60, "2.60 min"), (1.4, "1.40 h"),
+        (288, "12.0 days"),
+    ],
+)  # fmt: skip
+def test_short_times_are_in_seconds(hours: float, text: str) -> None:
+    """0.00509 minutes are 0.305 seconds: nobody reads that as minutes."""
+    assert units.format_hours(hours) == text

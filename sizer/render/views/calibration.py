@@ -45,7 +45,8 @@ def calibration_view(report: CalibrationReport, console: Console) -> None:
 
 def _facts(report: CalibrationReport) -> list[tuple[str, str]]:
     left_out = f", {report.dropped:,} incomplete rows left out" if report.dropped else ""
-    pairs = [("labels", f"{report.labels:,} prompts{left_out}, {report.near_duplicates:,} with a near-duplicate")]
+    prompts = units.plural(report.labels, "prompt")
+    pairs = [("labels", f"{prompts}{left_out}, {report.near_duplicates:,} with a near-duplicate")]
     for model in report.models:
         role = {report.small: "small", report.large: "large"}.get(model.name, "other")
         cost = (

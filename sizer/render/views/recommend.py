@@ -41,7 +41,8 @@ def show(report: Recommendation, console: Console) -> None:
     _section(console, "Which small model, in order", _size_lines(report))
     _section(console, "What would flip it", _flip_lines(report))
     for conflict in report.conflicts:
-        _section(console, f"Nothing fits the {conflict.leg} leg", _conflict_lines(conflict), style="bold red")
+        what = "Nothing fits" if conflict.constraints else "No model for"
+        _section(console, f"{what} the {conflict.leg} leg", _conflict_lines(conflict), style="bold red")
     _show_candidates(report, console)
     _section(console, "On Monday", [(f"{n}.", step.text) for n, step in enumerate(report.steps, 1)])
     _section(console, "Evidence", [(f"[{n}]", evidence_text(row)) for n, row in enumerate(report.evidence, 1)])
@@ -132,35 +133,44 @@ def _show_candidates(report: Recommendation, console: Console) -> None:
     legs: Iterable[Leg] = ("small", "large")
     for leg in legs:
         found = [candidate for candidate in report.candidates if candidate.leg == leg]
-        if not found:
-            continue
-        is_whole = len(found) <= _SHOWN_CANDIDATES or any(candidate.refusals for candidate in found)
-        shown = found if is_whole else _one_per_family(_to_start_with(found))[:_SHOWN_CANDIDATES]
-        console.print()
-        console.print(heading(_candidates_title(report, leg)))
-        if leg == "large" and report.hosting_text:
-            console.print(Padding(Text(report.hosting_text), (0, 0, 0, 2)))
-        if console.width >= _TABLE_WIDTH:
-            console.print(Padding(_candidate_table(shown, leg), (0, 0, 0, 2)))
-        else:  # no room for a column each
-            for candidate in shown:
-                console.print(Padding(Text(f"{safe(candidate.model)}: {_in_words(candidate)}"), (0, 0, 0, 2)))
-        if is_whole:
-            _show_notes(shown, console)
-        else:
-            more = len(found) - len(shown)
-            of_size = " of the size to start with" if shown[0].size else ""
-            dated = "" if all(candidate.released for candidate in shown) else ", undated last"
-            told = f"one per family{of_size}, newest first{dated}; {more} more in --json"
-            console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
-        bits = " or ".join(str(width) for width in sorted({candidate.bits for candidate in shown}))
-        told = f"memory estimated at {bits} bits by total parameters"
-        told += f" ({_NO_CACHE} without the cache: not known)" if any(map(_lacks_cache, shown)) else ""
-        is_tested = any(candidate.effective_context_tokens for candidate in shown)
-        told += f"; window as claimed ({_TESTED} tested)" if is_tested else "; window as claimed"
-        told += f"; tok/s by active parameters on {found[0].speed_on}" if found[0].decode_tokens_per_second else ""
-        told += "; GPUs of 80 GB" if leg == "large" else ""
+        judged = [candidate for candidate in found if candidate.fit != "unknown"]
+        if judged:
+            is_whole = len(judged) <= _SHOWN_CANDIDATES or any(candidate.refusals for candidate in judged)
+            text = report.hosting_text if leg == "large" else ""
+            _show_group(judged, leg, _candidates_title(report, leg), text, console, is_whole=is_whole)
+        if left := [candidate for candidate in found if candidate.fit == "unknown"]:
+            _show_group(left, leg, "Not judged" + _of_leg(report, leg), "", console, is_whole=True)
+
+
+def _show_group(
+    found: Sequence[Candidate], leg: Leg, title: str, text: str, console: Console, *, is_whole: bool
+) -> None:
+    shown = found if is_whole else _one_per_family(_to_start_with(found))[:_SHOWN_CANDIDATES]
+    console.print()
+    console.print(heading(title))
+    if text:
+        console.print(Padding(Text(text), (0, 0, 0, 2)))
+    if console.width >= _TABLE_WIDTH:
+        console.print(Padding(_candidate_table(shown, leg), (0, 0, 0, 2)))
+    else:  # no room for a column each
+        for candidate in shown:
+            console.print(Padding(Text(f"{safe(candidate.model)}: {_in_words(candidate)}"), (0, 0, 0, 2)))
+    if is_whole:
+        _show_notes(shown, console)
+    else:
+        more = len(found) - len(shown)
+        of_size = " of the size to start with" if shown[0].size else ""
+        dated = "" if all(candidate.released for candidate in shown) else ", undated last"
+        told = f"one per family{of_size}, newest first{dated}; {more} more in --json"
         console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
+    bits = " or ".join(str(width) for width in sorted({candidate.bits for candidate in shown}))
+    told = f"memory estimated at {bits} bits by total parameters"
+    told += f" ({_NO_CACHE} without the cache: not known)" if any(map(_lacks_cache, shown)) else ""
+    is_tested = any(candidate.effective_context_tokens for candidate in shown)
+    told += f"; window as claimed ({_TESTED} tested)" if is_tested else "; window as claimed"
+    told += f"; tok/s by active parameters on {found[0].speed_on}" if found[0].decode_tokens_per_second else ""
+    told += "; GPUs of 80 GB" if leg == "large" else ""
+    console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
 
 
 def _show_notes(candidates: Sequence[Candidate], console: Console) -> None:
@@ -173,8 +183,12 @@ def _show_notes(candidates: Sequence[Candidate], console: Console) -> None:
 
 def _candidates_title(report: Recommendation, leg: Leg) -> str:
     if any(candidate.refusals for candidate in report.candidates):
-        return "The models you named" if report.verdict != "route" else f"The models you named, {leg} leg"
+        return "The models you named" + _of_leg(report, leg)
     return "Models that fit" if report.verdict != "route" else f"Models that fit the {leg} leg"
+
+
+def _of_leg(report: Recommendation, leg: Leg) -> str:
+    return f", {leg} leg" if report.verdict == "route" else ""
 
 
 def _to_start_with(candidates: Sequence[Candidate]) -> list[Candidate]:

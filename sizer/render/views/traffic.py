@@ -150,9 +150,9 @@ def score_line(report: ScoreReport) -> str:
     unadvised = report.verdict == "do not route"
     warning = "; calibration said of this router: do not route" if unadvised else ""
     return (
-        f"{report.prompts:,} prompts, {units.format_percent(report.large_share)} to {safe(report.large)} "
-        f"(score >= {report.threshold:.4f}, {report.threshold_from}); {report.without_text:,} rows without text"
-        f"{warning}"
+        f"{units.plural(report.prompts, 'prompt')}, {units.format_percent(report.large_share)} to {safe(report.large)} "
+        f"(score >= {report.threshold:.4f}, {report.threshold_from}); "
+        f"{units.plural(report.without_text, 'row')} without text{warning}"
     )
 
 

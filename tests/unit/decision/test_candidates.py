@@ -30,6 +30,7 @@ class Model:
     licence: str | None = "apache-2.0"
     task: str = "chat"
     released: datetime.date | None = None
+    unknown_reason: str = ""
 
     def needs_scaling(self, context_tokens):
         return False

@@ -143,6 +143,12 @@ def test_a_named_model_may_be_a_bundle_or_a_file(sizer):
     assert candidate["fit"] == "fits"
 
 
+def test_a_model_that_is_not_there(sizer):
+    """A named folder that does not exist is a missing file."""
+    outcome = sizer("recommend", "--edge", "yes", "--model", "./nothing-here", "--json")
+    assert (outcome.code, outcome.json["error"]["code"]) == (3, "file.missing")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -154,7 +160,6 @@ def test_a_named_model_may_be_a_bundle_or_a_file(sizer):
         (("--edge", "yes", "--bits", "99"), "--bits: `99` is out of range"),
         (("--edge", "yes", "--save", "/nowhere/a.yaml"), "`/nowhere/a.yaml` cannot be written"),
         (("--edge", "yes", "--save", "-"), "answers are not printed"),
-        (("--edge", "yes", "--model", "./nothing-here"), "nothing-here"),
         (("--edge", "yes", "--ask"), "there is no terminal to ask at"),
         (("--model", "Qwen/Qwen3-8B"), "no answers were given"),
         ((), "no answers were given"),

@@ -163,7 +163,9 @@ def test_score(sizer: Any, saved: tuple[Path, Path], tmp_path: Path) -> None:
     lines = [line.split("\t") for line in outcome.out.splitlines()]
     assert [model for _, model in lines][:2] == ["maxi", "mini"]
     assert float(lines[0][0]) > float(lines[1][0])
-    assert "1 rows without text" in outcome.err
+    assert "; 1 row without text" in outcome.err
+    path.write_text("one line\n")
+    assert sizer("route", "score", path, "--router", saved[1]).err.startswith("1 prompt, ")
 
 
 def test_score_by_share(sizer: Any, saved: tuple[Path, Path], tmp_path: Path) -> None:
