@@ -19,6 +19,7 @@ __all__ = ["add_entry", "catalog_file", "entry_text", "insert_entry"]
 
 _ORDER = (
     "id", "family", "basis", "total_parameters", "total_precision", "active_parameters", "active_precision",
+    "active_compute_parameters", "active_compute_source",
     "source", "checked", "context_tokens", "context_source", "unscaled_context_tokens", "effective_context_tokens",
     "effective_context_source", "licence", "modality", "task", "released", "routed_experts", "experts_per_token",
     "kv_cache_bytes_per_token", "kv_cache_windows", "state_bytes", "kv_cache_source", "shape", "shape_source",

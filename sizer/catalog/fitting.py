@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from sizer.anatomy.attention import AttentionSpec
 from sizer.catalog.cache import attention_of
@@ -37,6 +38,9 @@ FIT_SORTS = ("best", "total", "active", "speed", "released", "name")
 AS_STORED = "stored"
 """Key of the format that a release has itself."""
 _GENERATING = ("chat", "completion")
+_PACKED_BITS = {"MXFP4": 4.25, "NVFP4": 4.5, "FP8": 8.0}
+"""Bits for one packed parameter, by the release's format: 32 values share an 8-bit scale (OCP Microscaling Formats
+v1.0), 16 an 8-bit one (NVFP4, cuDNN documentation), blocks of FP8 scales that add under 0.01 bits."""
 _PACKINGS = ("-fp8", "-nvfp4", "-mxfp4", "-awq", "-int4", "-int8")
 """How repositories that hold another entry's weights in a packing of their own end."""
 
@@ -62,6 +66,13 @@ class CatalogFit:
     """`counted` or `declared` as stored, else `estimated`."""
     needs_scaling: bool
     """Whether the context asked for is beyond what config.json allows as it is: positions must be scaled (YaRN)."""
+    unscaled_context_tokens: int | None
+    """What config.json allows as it is, where the catalog's context needs scaled positions."""
+    longest_needs_scaling: bool
+    """Whether the longest context under `fit` needs scaled positions; the limit is `scaled` where nothing else ends
+    first."""
+    speed_is_rough: bool
+    """Whether a step is taken to read the input embedding, because the catalog does not know that it does not."""
     fit: Fit
 
 
@@ -108,7 +119,7 @@ def find_fitting(
     if sort not in FIT_SORTS:
         raise UsageError(
             f"--sort: `{sort}` is not an order", code="usage.choice", because=f"known are {', '.join(FIT_SORTS)}",
-            hint="`best` is the newest year first, then the largest",
+            hint="`best` is the newest 12 months first, the largest first in them, then the 12 before",
         )  # fmt: skip
     tried = tuple(formats) or weight_formats()
     found: list[CatalogFit] = []
@@ -174,6 +185,11 @@ def _judge(
             spec, weights, weights_basis=basis, context_tokens=context_tokens, sequences=sequences,
             cache_dtype=cache_dtype,
         )  # fmt: skip
+        fit = fit_on(target, spec, memory, _reads(entry, spec, width))
+        longest = fit.longest_context_tokens
+        is_scaled = longest is not None and entry.needs_scaling(longest)
+        if is_scaled and fit.longest_context_limit == "model":
+            fit = replace(fit, longest_context_limit="scaled")
         yield CatalogFit(
             id=entry.id,
             total_parameters=total,
@@ -186,7 +202,10 @@ def _judge(
             weights_bytes=weights,
             weights_bytes_basis=basis,
             needs_scaling=entry.needs_scaling(context_tokens),
-            fit=fit_on(target, spec, memory, _reads(entry, spec, width)),
+            unscaled_context_tokens=entry.unscaled_context_tokens,
+            longest_needs_scaling=is_scaled,
+            speed_is_rough=entry.active_compute_parameters is None,
+            fit=fit,
         )
 
 
@@ -204,7 +223,11 @@ def _widths(entry: CatalogEntry, total: int, formats: tuple[WeightFormat, ...]) 
 
 
 def _reads(entry: CatalogEntry, spec: AttentionSpec, width: WeightFormat) -> Reads | None:
-    """What a step reads: routed parameters follow from total, active and the share of experts picked."""
+    """What a step reads: routed parameters follow from total, active and the share of experts picked.
+
+    The input embedding is left out where the catalog knows that the head is a matrix of its own. A release that is
+    packed as it is published has its routed experts packed; what its files hold beside them is read whole.
+    """
     total, active = entry.total_parameters, entry.active_parameters
     if total is None or active is None:
         return None
@@ -213,13 +236,22 @@ def _reads(entry: CatalogEntry, spec: AttentionSpec, width: WeightFormat) -> Rea
     if experts and picked and picked < experts and active < total:
         routed = min(total, round((total - active) / (1 - picked / experts)))
     per_parameter = width.bits / 8
+    multiplied = active if entry.active_compute_parameters is None else entry.active_compute_parameters
+    embedding = active - multiplied
+    fixed = max(0, (total if routed else active) - routed - embedding)
+    fixed_bytes, routed_bytes = fixed * per_parameter, routed * per_parameter
+    packed = _PACKED_BITS.get(entry.stored_format or "")
+    if width.key == AS_STORED and packed and entry.stored_bytes:
+        beside = entry.stored_bytes - routed * packed / 8 - 2 * embedding  # tables of tokens stay at 16 bits
+        fixed_bytes = min(max(beside, fixed * packed / 8), 2 * fixed) if routed else beside
+        routed_bytes = entry.stored_bytes - 2 * embedding - fixed_bytes
     return Reads(
-        fixed_bytes=round(max(0, (total if routed else active) - routed) * per_parameter),
-        routed_bytes=round(routed * per_parameter),
+        fixed_bytes=round(fixed_bytes),
+        routed_bytes=round(routed_bytes),
         experts=experts if routed else None,
         experts_per_token=picked if routed else None,
         layers=spec.layers or 0,
-        active_parameters=active,
+        active_parameters=multiplied,
         routed_parameters=routed,
         compute_bits=multiplied_bits(width.name),
     )

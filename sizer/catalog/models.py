@@ -89,6 +89,10 @@ class CatalogEntry:
     """Parameters one text token uses while decoding. A vendor's figure may leave embeddings out."""
     active_precision: int = 1
     """What `active_parameters` is rounded to."""
+    active_compute_parameters: int | None = None
+    """Active parameters less the input embedding where the head is a matrix of its own: a step reads one row of it."""
+    active_compute_source: str | None = None
+    """Where the head was found to be one or the other, where that is not the `source` of the counts."""
     context_tokens: int | None = None
     """The longest context that the configuration or the vendor states."""
     context_source: str | None = None
@@ -268,6 +272,14 @@ def _entry_problems(entry: CatalogEntry) -> list[str]:
         (
             entry.basis != "counted" or None not in (total, active),
             "a counted entry has both counts",
+        ),
+        (
+            entry.active_compute_parameters is None or entry.active_compute_parameters <= (active or 0),
+            "what a step multiplies exceeds active",
+        ),
+        (
+            entry.active_compute_source is None or entry.active_compute_parameters is not None,
+            "a source of what a step multiplies stands beside it",
         ),
         (entry.basis != "counted" or entry.total_precision == entry.active_precision == 1, "a count is exact"),
         ((entry.context_tokens is None) == (entry.context_source is None), "a context and its source go together"),

@@ -94,6 +94,7 @@ def entry_of(
         checked=today,
         total_parameters=total,
         active_parameters=active,
+        active_compute_parameters=report.active_compute_parameters,
         context_tokens=spec.context_tokens,
         context_source=None if spec.context_tokens is None else "config.json",
         licence=checkpoint.hub.licence if checkpoint.hub else None,

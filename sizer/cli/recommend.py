@@ -85,7 +85,9 @@ def _parameters() -> Iterator[inspect.Parameter]:
     yield _parameter("domain", Annotated[list[str], domain], [])
     model = typer.Option("--model", metavar="REF", help="Judge this model in place of the catalog's (repeatable).")
     yield _parameter("model", Annotated[list[str], model], [])
-    bits = typer.Option("--bits", metavar="N", help="Bits per weight that memory and speed are reckoned with.")
+    bits = typer.Option(
+        "--bits", metavar="N", help="Bits per weight for memory and speed; 4 is 4.85 with scales, 8 is 8.5."
+    )
     yield _parameter("bits", Annotated[str, bits], "4")
     answers = typer.Option("--answers", metavar="FILE", help="Answers in YAML or JSON, `-` for stdin; flags win.")
     yield _parameter("answers", Annotated[str, answers], "")

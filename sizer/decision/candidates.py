@@ -23,6 +23,7 @@ from sizer.decision.footprint import (
     fastest_answer_ms,
     measure_footprint,
     reference_device,
+    weight_width,
 )
 from sizer.sizing.size_class import ClassPair, classify_pair
 from sizer.units import format_bytes, format_count, format_integer
@@ -99,6 +100,8 @@ class Candidate:
     licence: str | None
     released: datetime.date | None
     bits: int
+    bits_per_weight: float
+    """What a file of that nominal width holds for a weight, scales included: 4.85 at 4 bits (Q4_K_M)."""
     weights_bytes: int | None
     """Estimated for these bits, by total parameters."""
     kv_cache_bytes: int | None
@@ -182,6 +185,7 @@ def judge(subject: Subject, leg: Leg, limits: Limits) -> Candidate:
         licence=subject.licence,
         released=subject.released,
         bits=limits.bits,
+        bits_per_weight=weight_width(limits.bits),
         weights_bytes=footprint.weights_bytes if footprint else None,
         kv_cache_bytes=footprint.kv_cache_bytes if footprint else None,
         resident_bytes_low=footprint.resident_bytes_low if footprint else None,

@@ -25,6 +25,7 @@ __all__ = [
     "largest_parameters",
     "measure_footprint",
     "reference_device",
+    "weight_width",
 ]
 
 
@@ -95,7 +96,7 @@ def measure_footprint(total_parameters: int, *, bits: int, kv_cache_bytes: int |
     parameter at 4 bits from a fixed part, so that 3.21 B take 3.7-4.1 GB although the file has 2.4.
     """
     known = assumptions()
-    weights = math.ceil(total_parameters * _width(bits) / 8)
+    weights = math.ceil(total_parameters * weight_width(bits) / 8)
     low = weights + (kv_cache_bytes or 0) + known.runtime_bytes_low
     high = weights + (kv_cache_bytes or 0) + known.runtime_bytes_high
     if on_device:
@@ -115,7 +116,7 @@ def measure_footprint(total_parameters: int, *, bits: int, kv_cache_bytes: int |
 def largest_parameters(memory_bytes: int, *, bits: int, on_device: bool) -> int:
     """The most total parameters whose weights and least runtime that memory holds."""
     known = assumptions()
-    largest = max(0, memory_bytes - known.runtime_bytes_low) * 8 / _width(bits)
+    largest = max(0, memory_bytes - known.runtime_bytes_low) * 8 / weight_width(bits)
     if on_device:
         slope = known.measured_bytes_per_parameter * bits / 4
         measured = max(0, memory_bytes - known.measured_fixed_bytes_low) / slope
@@ -126,7 +127,7 @@ def largest_parameters(memory_bytes: int, *, bits: int, on_device: bool) -> int:
 def decode_ceiling(active_parameters: int, *, bits: int, on_device: bool, gpus: int) -> float:
     """Tokens a second that no real server exceeds for one request: bandwidth over the bytes of active weights."""
     bandwidth = reference_device(on_device=on_device).bandwidth_bytes_per_second * (1 if on_device else gpus)
-    return bandwidth / (active_parameters * _width(bits) / 8)
+    return bandwidth / (active_parameters * weight_width(bits) / 8)
 
 
 def fastest_answer_ms(
@@ -155,6 +156,6 @@ def _measured(total_parameters: int, bits: int, fixed_bytes: int) -> int:
     return math.ceil(inside * known.measured_bytes_per_parameter * bits / 4 + fixed_bytes)
 
 
-def _width(bits: int) -> float:
+def weight_width(bits: int) -> float:
     """Bits that a weight of that nominal width takes in a file."""
     return assumptions().weight_bits.get(str(bits), float(bits))

@@ -64,7 +64,8 @@ class Fit:
     """The longest context of every sequence asked for that still fits with the highest overhead; null with `fits` yes
     where nothing bounds it: neither memory nor config.json."""
     longest_context_limit: str | None
-    """`memory`, or `model` where config.json's own maximum ends first."""
+    """`memory`, or `model` where the model's own maximum ends first (config.json's, or in `sizer fit` the catalog's);
+    `scaled` where that maximum needs positions that are scaled (YaRN)."""
     most_sequences: int | None
     """The most sequences of the context asked for that still fit with the highest overhead; null where they take
     nothing."""

@@ -192,6 +192,73 @@ def test_fit_and_inspect_agree(sizer, name, on, context):
         assert listed["format"] == inspected["narrower"]["format"]
 
 
+@pytest.mark.parametrize(
+    ("name", "on"),
+    [
+        ("openai/gpt-oss-20b", "rtx-4090"),
+        ("meta-llama/Llama-3.1-8B", "8xh200"),
+        ("Qwen/Qwen3-30B-A3B", "8xh200"),
+        ("Qwen/Qwen3-0.6B", "rtx-4090"),
+        ("nvidia/Qwen3-235B-A22B-NVFP4", "8xh200"),
+        ("Qwen/Qwen3.5-397B-A17B", "8xb200"),
+    ],
+)
+def test_fit_and_inspect_are_as_fast(sizer, name, on):
+    """Of one model at one place both say the same ceiling: head tied or not, packed or not, dense or a mixture."""
+    asked = ("--on", on, "--cache-dtype", "bf16", "--json")
+    (inspected,) = sizer("inspect", name, "--offline", *asked).json["report"]["fit"]
+    models = sizer("fit", *asked, "--limit", "0").json["report"]["models"]
+    (listed,) = [one for one in models if one["id"] == name]
+    ceilings = [one["speed"]["decode"]["ceiling_tokens_per_second"] for one in (inspected, listed["fit"])]
+    assert ceilings[1] == pytest.approx(ceilings[0], rel=1e-4)
+    assert not listed["speed_is_rough"]
+
+
+def test_the_input_embedding_is_left_out_where_the_head_is_its_own():
+    """Of 8 B with 1 B in the token table a step reads 7 B at 16 bits; where it is not known all 8, and that is said."""
+    known, unknown = entry("a/known", 8, cache=0, active_compute_parameters=7 * 10**9), entry("a/unknown", 8, cache=0)
+    read = {
+        one.id: (one.fit.speed.decode.weights_bytes_per_step, one.speed_is_rough)
+        for one in fitting([known, unknown], on="h100", formats=[weight_format("bf16")]).models
+    }
+    assert read == {"a/known": (14 * 10**9, False), "a/unknown": (16 * 10**9, True)}
+
+
+def test_a_packed_release_has_its_experts_packed():
+    """20 B, 4 B active, 4 of 32 experts: 18.29 B routed at 4.25 bits are 9.71 GB; of 13 GB 3.28 GB are beside them."""
+    packed = entry(
+        "a/packed", 20, active=4, cache=0, routed_experts=32, experts_per_token=4, stored_format="MXFP4",
+        stored_bytes=13_000_000_000, active_compute_parameters=4 * 10**9,
+    )  # fmt: skip
+    (model,) = fitting([packed], on="h100").models
+    routed = 16e9 / (1 - 4 / 32) * 4.25 / 8
+    assert model.fit.speed.decode.weights_bytes_per_step == pytest.approx(13e9 - routed + routed * 4 / 32, abs=2)
+
+
+def test_what_a_step_multiplies_is_active_or_less_the_token_table():
+    """In the catalog the two counts differ by nothing or by vocabulary times hidden size, and never the wrong way."""
+    known = [one for one in load_catalog() if one.active_compute_parameters is not None]
+    assert len(known) > 90
+    for one in known:
+        table = one.shape.vocabulary_size * one.shape.hidden_size
+        assert one.active_parameters - one.active_compute_parameters in (0, table), one.id
+    wrong = entry("a/b", 8, active_compute_parameters=9 * 10**9)
+    assert problems([wrong]) == ["`a/b`: what a step multiplies exceeds active"]
+
+
+def test_the_longest_context_says_where_it_needs_scaling(sizer, monkeypatch):
+    """Qwen3-30B-A3B takes 131,072 tokens with scaled positions and 40,960 without: fit says which of them it means."""
+    report = sizer("fit", "--on", "8xh200", "--family", "qwen3", "--limit", "0", "--json").json["report"]
+    (model,) = [one for one in report["models"] if one["id"] == "Qwen/Qwen3-30B-A3B"]
+    assert (model["fit"]["longest_context_tokens"], model["fit"]["longest_context_limit"]) == (131_072, "scaled")
+    assert (model["longest_needs_scaling"], model["unscaled_context_tokens"]) == (True, 40_960)
+    assert not model["needs_scaling"]
+    monkeypatch.setenv("COLUMNS", "110")
+    out = sizer("fit", "--on", "8xh200", "--family", "qwen3", "--limit", "0").out
+    assert "128K*" in out
+    assert "* the context needs scaled positions" in " ".join(out.split())
+
+
 def test_a_quantised_release_is_judged_as_it_is_stored():
     """20 B of 5 bits take 12.5 GB as stored: never 6 or 8 bits, and 4.85 bits where only those fit."""
     packed = entry("a/packed", 20, cache=0, stored_format="MXFP4", stored_bytes=12_500_000_000)

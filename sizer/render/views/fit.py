@@ -16,7 +16,11 @@ __all__ = ["show"]
 _ROOM = ((96, 7), (76, 6), (56, 5), (0, 4))
 """Widths of the screen, and how many columns find room on it."""
 _LEAST_NAME = 7
-_ORDERS = {"best": "newest year first, then the largest", "total": "the largest first", "active": "fewest active first"}
+_ORDERS = {
+    "best": "12 months back from the newest, the largest first, then the 12 before",
+    "total": "the largest first",
+    "active": "fewest active first",
+}
 
 
 def show(report: FitList, console: Console) -> None:
@@ -29,19 +33,19 @@ def show(report: FitList, console: Console) -> None:
         Text(f"{format_integer(report.context_tokens)} tokens{each}, cache in {report.cache_dtype}", style="dim")
     )
     console.print()
+    room = next(count for width, count in _ROOM if console.width >= width)
     if report.models:
         columns = [
             ("model", "left!"), ("total", "right!"), ("active", "right!"), ("weights", "right!"), ("as", "left!"),
             ("tokens/s", "right!"), ("longest", "right!"),
         ]  # fmt: skip
-        room = next(count for width, count in _ROOM if console.width >= width)
         rows = [_row(model)[:room] for model in report.models]
         titles = [title for title, _ in columns[:room]]
         others = [max(len(row[at]) for row in (titles, *rows)) + 2 for at in range(1, room)]
         left = max(_LEAST_NAME, console.width - sum(others))
         _print_rows(columns[:room], rows, left, console)
         console.print()
-    console.print(Text(_footer(report), style="dim"))
+    console.print(Text(_footer(report, has_longest=room == _ROOM[0][1]), style="dim"))
 
 
 def _print_rows(
@@ -63,7 +67,8 @@ def _print_rows(
 def _row(model: CatalogFit) -> tuple[str, ...]:
     mark = "" if model.basis == "counted" else "~"
     decode = model.fit.speed.decode if model.fit.speed else None
-    rate = "" if decode is None else " to ".join(map(format_rate, decode.expected_tokens_per_second))
+    rough = "~" if model.speed_is_rough else ""
+    rate = "" if decode is None else rough + " to ".join(map(format_rate, decode.expected_tokens_per_second))
     longest = model.fit.longest_context_tokens
     return (
         safe(model.id),
@@ -74,11 +79,11 @@ def _row(model: CatalogFit) -> tuple[str, ...]:
         + (", tight" if model.fit.fits == "tight" else "")
         + ("*" if model.needs_scaling else ""),
         rate,
-        "" if not longest else format_tokens(longest),
+        "" if not longest else format_tokens(longest) + ("*" if model.longest_needs_scaling else ""),
     )
 
 
-def _footer(report: FitList) -> str:
+def _footer(report: FitList, *, has_longest: bool) -> str:
     said = []
     if len(report.models) < report.fitting:
         said.append(f"The first {len(report.models)} of {report.fitting} (--limit 0 shows all)")
@@ -94,7 +99,11 @@ def _footer(report: FitList) -> str:
         said.append(f"{' and '.join(stored)}: as released, never in a wider format")
     if any(model.fit.fits == "tight" for model in report.models):
         said.append("Tight: only the lowest estimate of the overhead fits")
-    if any(model.needs_scaling for model in report.models):
+    if any(model.speed_is_rough and model.fit.speed and model.fit.speed.decode for model in report.models):
+        said.append(
+            "~ before a speed: rough, with the input embedding read, as the catalog does not know the head as its own"
+        )
+    if any(model.needs_scaling or (has_longest and model.longest_needs_scaling) for model in report.models):
         said.append("* the context needs scaled positions (YaRN): config.json alone allows less")
     if report.unknown:
         some = ", ".join(safe(name.rpartition("/")[2]) for name in report.unknown[:2])

@@ -163,14 +163,20 @@ def _show_group(
         dated = "" if all(candidate.released for candidate in shown) else ", undated last"
         told = f"one per family{of_size}, newest first{dated}; {more} more in --json"
         console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
-    bits = " or ".join(str(width) for width in sorted({candidate.bits for candidate in shown}))
-    told = f"memory estimated at {bits} bits by total parameters"
+    bits = " or ".join(dict.fromkeys(map(_bits, sorted(shown, key=lambda candidate: candidate.bits))))
+    told = f"memory estimated at {bits} by total parameters"
     told += f" ({_NO_CACHE} without the cache: not known)" if any(map(_lacks_cache, shown)) else ""
     is_tested = any(candidate.effective_context_tokens for candidate in shown)
     told += f"; window as claimed ({_TESTED} tested)" if is_tested else "; window as claimed"
     told += f"; tok/s by active parameters on {found[0].speed_on}" if found[0].decode_tokens_per_second else ""
     told += "; GPUs of 80 GB" if leg == "large" else ""
     console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
+
+
+def _bits(candidate: Candidate) -> str:
+    """`4 bits (4.85 with scales)`."""
+    extra = f" ({candidate.bits_per_weight:g} with scales)" if candidate.bits_per_weight != candidate.bits else ""
+    return f"{candidate.bits} bits{extra}"
 
 
 def _show_notes(candidates: Sequence[Candidate], console: Console) -> None:
