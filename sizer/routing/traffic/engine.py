@@ -137,7 +137,30 @@ def _text_files(connection: Any, paths: Sequence[str], schema: Schema | None) ->
         if texts:  # JSON inside text, as a database's export has it
             unpacked = ", ".join(f"{_unpacked(_quoted(root))} AS {_quoted(root)}" for root in texts)
             source = f"(SELECT * REPLACE ({unpacked}) FROM {source})"
-    return source, reader, roots
+    nested = [path for path in dict.fromkeys(fields) if len(path) > 1 and path[0] in roots]
+    return _taken_apart(source, nested), reader, roots | {_joined(path): "VARCHAR" for path in nested}
+
+
+def _taken_apart(source: str, nested: Sequence[tuple[str, ...]]) -> str:
+    """A source with a column for each path into a JSON column: a value is parsed once for all of its paths."""
+    by_root: dict[str, list[tuple[str, ...]]] = {}
+    for path in nested:
+        by_root.setdefault(path[0], []).append(path)
+    for root, paths in by_root.items():
+        places = ", ".join(_text(_place(path)) for path in paths)
+        columns = ", ".join(f"parts[{number}] AS {_quoted(_joined(path))}" for number, path in enumerate(paths, 1))
+        inside = f"SELECT *, json_extract_string({_quoted(root)}, [{places}]) AS parts FROM {source}"
+        source = f"(SELECT * EXCLUDE (parts), {columns} FROM ({inside}))"
+    return source
+
+
+def _joined(path: tuple[str, ...]) -> str:
+    return "/".join(path)
+
+
+def _place(path: tuple[str, ...]) -> str:
+    """Where a path leads in a JSON column, as DuckDB writes it."""
+    return "$" + "".join('."' + key.replace('"', "") + '"' for key in path[1:])
 
 
 def _unpacked(column: str) -> str:
@@ -198,8 +221,11 @@ def _whole(paths: Sequence[tuple[str, ...]], types: Mapping[str, str]) -> str:
         len(path) == 1 and types.get(path[0], _WHOLE_TYPES[0]) in _WHOLE_TYPES for path in paths
     ):
         return value
-    number = _number(value)
-    return f"(CASE WHEN {number} = FLOOR({number}) AND ABS({number}) < 1e15 THEN CAST({number} AS BIGINT) END)"
+    number, text = _number(value), f"CAST({value} AS VARCHAR)"
+    return (
+        f"(CASE WHEN REGEXP_FULL_MATCH({text}, '[0-9]+') THEN TRY_CAST({text} AS BIGINT) "  # nearly all rows
+        f"WHEN {number} = FLOOR({number}) AND ABS({number}) < 1e15 THEN CAST({number} AS BIGINT) END)"
+    )
 
 
 def _number(value: str) -> str:
@@ -253,9 +279,10 @@ def _path(path: tuple[str, ...], types: Mapping[str, str]) -> str:
     column = _quoted(first)
     if not rest:
         return column
+    if _joined(path) in types:
+        return _quoted(_joined(path))
     if types[first] in _JSON_TYPES:
-        inside = "".join('."' + key.replace('"', "") + '"' for key in rest)
-        return f"json_extract_string({column}, '${inside}')"
+        return f"json_extract_string({column}, {_text(_place(path))})"
     for key in rest:
         column = f"struct_extract({column}, {_text(key)})"
     return column
