@@ -84,6 +84,11 @@ def _facts(traffic: TrafficReport) -> list[tuple[str, str]]:
         ("cost", f"{logged} as logged at list prices; {units.format_usd(traffic.all_small_usd)} all small, "
          f"{units.format_usd(traffic.all_large_usd)} all large")
     )  # fmt: skip
+    if traffic.saving_if_longest is not None:
+        pairs.append(
+            ("if long", f"{units.format_percent(traffic.saving_if_longest)} is saved if what goes up are the longest "
+             "prompts; the figures above take hard requests for as long as the others")
+        )  # fmt: skip
     if traffic.switches:
         switches = traffic.switches
         seen = switches.rebilled_usd_per_month

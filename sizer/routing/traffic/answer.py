@@ -7,6 +7,7 @@ from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 
+from sizer import units
 from sizer.errors import UsageError
 from sizer.routing.calibration.labels import Labels, choose_pair, read_labels
 from sizer.routing.economics import Api
@@ -15,9 +16,13 @@ from sizer.routing.request import ILLUSTRATED_HARD_SHARE, RouteRequest, build_sc
 from sizer.routing.simulate import RouteReport, Scenario, simulate
 from sizer.routing.traffic import replay
 from sizer.routing.traffic.reader import Traffic
+from sizer.routing.traffic.report import TrafficReport
 from sizer.routing.workload import Assumption, parse_requests
 
 __all__ = ["answer_for_log"]
+
+_TELLING = 0.02
+"""A difference in saving that is worth a sentence."""
 
 
 def answer_for_log(
@@ -93,7 +98,18 @@ def answer_for_log(
         large_share=report.flow.large_share,
         evidence=evidence,
     )
-    return replace(report, traffic=shown)
+    return replace(report, traffic=shown, reasons=(*report.reasons, *_length_caution(report, shown)))
+
+
+def _length_caution(report: RouteReport, shown: TrafficReport) -> tuple[str, ...]:
+    """That hard requests were taken for as long as the others, where it matters."""
+    long, even = shown.saving_if_longest, report.saving.measured
+    if long is None or even is None or even - long < _TELLING:
+        return ()
+    return (
+        "hard requests are taken for as long as the others: if what goes up are the longest, "
+        f"{units.format_percent(long)} is saved",
+    )
 
 
 def _labels(path: str) -> Labels | None:

@@ -242,6 +242,8 @@ def traffic_report(
     requests, given, made, cached = traffic.histogram.totals()
     models, logged_usd = _logged(traffic.cells, lists, workload)
     to_month = workload.requests_per_month / requests
+    cheap, dear = histogram_usd(tiers, *small), histogram_usd(tiers, *large)
+    longest = _longest_first(traffic.cells, small, large)
     span = traffic.clock.span_seconds()
     return TrafficReport(
         schema=traffic.schema,
@@ -262,9 +264,17 @@ def traffic_report(
         output_p95=_quantile(answers, "output_bucket", 0.95),
         models=models,
         usd_as_logged=logged_usd,
-        all_small_usd=histogram_usd(tiers, *small),
-        all_large_usd=histogram_usd(tiers, *large),
-        what_if=_what_if(traffic.cells, small, large, to_month),
+        all_small_usd=cheap,
+        all_large_usd=dear,
+        saving_if_longest=1 - longest(large_share) / dear if dear > 0 else None,
+        what_if=tuple(
+            SharePrice(
+                large_share=share,
+                random_usd_per_month=(cheap + share * (dear - cheap)) * to_month,
+                longest_usd_per_month=longest(share) * to_month,
+            )
+            for share in (step / _SHARES for step in range(_SHARES + 1))
+        ),
         evidence=evidence,
         switches=_switches(traffic, lists, workload, small[0], large[0], large_share, to_month),
         inexact=(
@@ -314,34 +324,26 @@ def _logged(
     return tuple(rows), math.fsum(known) if len(known) == len(rows) else None
 
 
-def _what_if(
-    cells: Sequence[Cell], small: tuple[Price, float], large: tuple[Price, float], to_month: float
-) -> tuple[SharePrice, ...]:
-    """Every share of the requests on the large model: chosen by a coin, and the longest prompts first.
+def _longest_first(
+    cells: Sequence[Cell], small: tuple[Price, float], large: tuple[Price, float]
+) -> Callable[[float], float]:
+    """Dollars for the log with a share of its requests on the large model, the longest prompts first.
 
-    Among prompts of one tier and bucket the order is a coin's again.
+    Among prompts of one tier and bucket the order is a coin's.
     """
     by_length = attrgetter("input_tier", "input_bucket")
     ranked = sorted(merged(cells, by_length), key=by_length, reverse=True)
-    total = sum(cell.requests for cell in ranked)
-    cheap, dear = histogram_usd(ranked, *small), histogram_usd(ranked, *large)
+    cheap = histogram_usd(ranked, *small)
     extra = [cell_usd(cell, *large) - cell_usd(cell, *small) for cell in ranked]
     counted = list(accumulate((cell.requests for cell in ranked), initial=0))
     added = list(accumulate(extra, initial=0.0))
-    points = []
-    for step in range(_SHARES + 1):
-        wanted = total * step / _SHARES
+
+    def usd(share: float) -> float:
+        wanted = counted[-1] * share
         whole = min(bisect_right(counted, wanted) - 1, len(ranked) - 1)  # cells that are taken as a whole
-        longest = cheap + added[whole] + (wanted - counted[whole]) / ranked[whole].requests * extra[whole]
-        share = wanted / total
-        points.append(
-            SharePrice(
-                large_share=share,
-                random_usd_per_month=(cheap + share * (dear - cheap)) * to_month,
-                longest_usd_per_month=longest * to_month,
-            )
-        )
-    return tuple(points)
+        return cheap + added[whole] + (wanted - counted[whole]) / ranked[whole].requests * extra[whole]
+
+    return usd
 
 
 def _switches(

@@ -116,6 +116,9 @@ class TrafficReport:
     all_small_usd: float
     """The log's requests, all on the small model."""
     all_large_usd: float
+    saving_if_longest: float | None
+    """Saving against all-large where the share that is sent up are the longest prompts; the closed form takes what is
+    sent up for as long as the rest. Null where all-large costs nothing."""
     what_if: tuple[SharePrice, ...]
     evidence: tuple[Evidence, ...]
     switches: SwitchReport | None

@@ -702,3 +702,21 @@ def test_labels_of_one_kind(sizer: Any, tmp_path: Path, outcome: tuple[int, int]
     labels = written(tmp_path, "\n".join(["prompt,small:a,large:b", *lines]), "labels.csv")
     outcome_of = sizer("route", "--log", written(tmp_path, logs.lines(logs.openai)), "--labels", labels, "--json")
     assert outcome_of.code == 0, outcome_of.err
+
+
+def test_the_saving_where_hard_requests_are_long(sizer: Any, tmp_path: Path) -> None:
+    """Of five requests one is ten times as long: with it on the large model, what is saved is told beside the mean."""
+    rows = [{"model": "maker/big", "prompt_tokens": 2000 if n % 5 == 0 else 200, "completion_tokens": 100}
+            for n in range(100)]  # fmt: skip
+    path = written(tmp_path, "".join(json.dumps(row) + "\n" for row in rows))
+    labels = tmp_path / "labels.csv"
+    labels.write_text("prompt,small,large\n" + "".join(f"p{n},{int(n % 5 > 0)},1\n" for n in range(100)))
+    prices = ["--small-price", "0:0.001", "--large-price", "1:0.001"]
+    outcome = sizer("route", "--log", path, "--labels", str(labels), *prices, "--router", "perfect", "--json")
+    report = outcome.json["report"]
+    assert report["saving"]["perfect"] == pytest.approx(0.8, abs=1e-3)
+    assert "hard requests are taken for as long as the others" in report["reasons"][-1]
+    assert report["traffic"]["saving_if_longest"] == pytest.approx(80 * 200 / (20 * 2000 + 80 * 200), abs=1e-3)
+    assert "28.6 % is saved if what goes up are the longest" in " ".join(
+        sizer("route", "--log", path, "--labels", str(labels), *prices, "--router", "perfect").out.split()
+    )
