@@ -70,8 +70,8 @@ def _facts(traffic: TrafficReport) -> list[tuple[str, str]]:
         )
     ]
     pairs += [("left out", f"{units.plural(row.rows, 'row')}: {safe(row.reason, 50)}") for row in traffic.left_out[:5]]
-    if traffic.span_days is not None:
-        pairs.append(("span", _span(traffic.span_days)))
+    untold = "the log names no times: its requests are taken for those of a month"
+    pairs.append(("span", untold if traffic.span_days is None else _span(traffic.span_days)))
     cached = units.format_percent(traffic.cached_tokens / traffic.input_tokens) if traffic.input_tokens else "none"
     pairs.append(
         ("tokens", f"{units.format_count(traffic.input_tokens)} in ({cached} cached), "

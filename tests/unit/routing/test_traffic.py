@@ -720,3 +720,17 @@ def test_the_saving_where_hard_requests_are_long(sizer: Any, tmp_path: Path) -> 
     assert "28.6 % is saved if what goes up are the longest" in " ".join(
         sizer("route", "--log", path, "--labels", str(labels), *prices, "--router", "perfect").out.split()
     )
+
+
+def test_a_log_without_times_is_said_to_be_taken_for_a_month(sizer: Any, tmp_path: Path) -> None:
+    """The text names the basis of the volume: no times, or the span that the log covers."""
+    row = {"model": "maker/big", "prompt_tokens": 200, "completion_tokens": 100}
+    prices = ["--small-price", "0.05:0.1", "--large-price", "1:2"]
+    untimed = written(tmp_path, json.dumps(row) + "\n", "untimed.jsonl")
+    said = " ".join(sizer("route", "--log", untimed, *prices).out.split())
+    assert "the log names no times: its requests are taken for those of a month" in said
+    rows = [row | {"startTime": f"2026-11-02T1{hour}:00:00Z"} for hour in range(2)]
+    timed = written(tmp_path, "".join(json.dumps(one) + "\n" for one in rows), "timed.jsonl")
+    assert "span 1.00 h: a month is taken as 730 times that" in " ".join(
+        sizer("route", "--log", timed, *prices).out.split()
+    )
