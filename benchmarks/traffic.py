@@ -22,6 +22,8 @@ from pathlib import Path
 
 import duckdb
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 COMMAND = [sys.executable, "-m", "sizer", "route", "--at", "2026-11-24", "--small-price", "0.05:0.1",
            "--large-price", "1.25:10:0.125", "--json"]  # fmt: skip
 
@@ -48,6 +50,7 @@ def main() -> None:
     for _ in range(3):
         measure("  without extras", lines, options.lines, hide_duckdb=True)
         measure("  DuckDB", lines, options.lines)
+        measure_reading("  DuckDB, reading and counting alone", lines, options.lines)
     long = options.folder / f"{COPIES}x{options.lines}.jsonl"
     if not long.exists():
         with long.open("wb") as whole:
@@ -81,6 +84,16 @@ def measure(name: str, log: Path, rows: int, *more: str, hide_duckdb: bool = Fal
         f"{used.ru_maxrss / 1024:,.0f} MB"
     )
     return hashlib.sha256(output.read_bytes()).hexdigest()
+
+
+def measure_reading(name: str, log: Path, rows: int) -> None:
+    """Read and count a log without sessions, in this process: no start of Python, no report."""
+    from sizer.routing.traffic.engine import read_with_duckdb
+
+    started = time.perf_counter()
+    read_with_duckdb([str(log)], sessions=False)
+    wall = time.perf_counter() - started
+    print(f"{name}: {wall:.2f} s, {rows / wall:,.0f} rows/s")
 
 
 def make_parquet(path: Path, rows: int) -> None:
