@@ -288,7 +288,7 @@ def test_giving_up_together(hub: Hub, load: Any) -> None:
 
 
 def test_interrupt(hub: Hub) -> None:
-    """Ctrl-C ends a read that hangs within a second, without a thread's traceback."""
+    """Ctrl-C ends a read that hangs, long before the Hub's time is up, without a thread's traceback."""
     hub.add("org/model", {f"model-{number:05d}-of-00040.safetensors": ONE for number in range(1, 41)})
     hub.fail(hang(), route="cdn")
     code = "from sizer.sources.open import read_checkpoint; read_checkpoint('org/model')"
@@ -306,7 +306,7 @@ def test_interrupt(hub: Hub) -> None:
     process.send_signal(signal.SIGINT)
     started = time.monotonic()
     _, stderr = process.communicate(timeout=10)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     assert stderr.rstrip().endswith("KeyboardInterrupt")
     assert "Exception in thread" not in stderr
 
