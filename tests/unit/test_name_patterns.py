@@ -80,4 +80,4 @@ def test_a_pattern_that_stops_re_is_linear() -> None:
     start = time.perf_counter()
 
     assert not NamePattern("(a|a|a?)*" * 5 + "$").matches("a" * 5000 + "b")
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 20

@@ -187,7 +187,7 @@ def test_silence(hub: Hub, load: Any, route: str) -> None:
     started = time.monotonic()
     error = fails(load, timeout_seconds=0.6)
     assert error.code in ("hub.stalled", "hub.slow")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 def test_drip(hub: Hub, load: Any) -> None:
@@ -195,7 +195,7 @@ def test_drip(hub: Hub, load: Any) -> None:
     hub.fail(drip(0.05), route="cdn")
     started = time.monotonic()
     assert fails(load, timeout_seconds=0.6).code == "hub.slow"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 def test_drip_after_the_header(hub: Hub, load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +215,7 @@ def test_drip_after_the_header(hub: Hub, load: Any, monkeypatch: pytest.MonkeyPa
     hub.fail(play, route="cdn")
     started = time.monotonic()
     assert load({FILE: LATE}).reading.complete
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 LATE = safetensors({"a": ("F32", [50_000])})
@@ -252,7 +252,7 @@ def test_asked_to_wait(hub: Hub, load: Any, name: str) -> None:
     hub.fail(play, route="cdn", times=1)
     started = time.monotonic()
     assert load().reading.complete
-    assert 0.9 <= time.monotonic() - started < 4
+    assert 0.9 <= time.monotonic() - started < 10
 
 
 def test_asked_to_wait_too_long(hub: Hub, load: Any) -> None:
@@ -265,7 +265,7 @@ def test_asked_to_wait_too_long(hub: Hub, load: Any) -> None:
     assert "86,400 s" in error.hint
     assert "token" in error.hint
     assert error.details["retry_after_seconds"] == 86_400
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
     assert len(hub.asked("cdn")) <= 32
 
 
@@ -305,8 +305,8 @@ def test_interrupt(hub: Hub) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     started = time.monotonic()
-    _, stderr = process.communicate(timeout=10)
-    assert time.monotonic() - started < 5
+    _, stderr = process.communicate(timeout=30)
+    assert time.monotonic() - started < 10
     assert stderr.rstrip().endswith("KeyboardInterrupt")
     assert "Exception in thread" not in stderr
 
@@ -706,7 +706,7 @@ def test_settings_reach_the_hub(hub: Hub) -> None:
     started = time.monotonic()
     with pytest.raises(UnavailableError):
         read_checkpoint("org/model", ReadingSettings(timeout_seconds=0.5))
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 def test_not_found_is_no_usage_error(hub: Hub) -> None:
