@@ -74,13 +74,14 @@ def verify(
     entries: Iterable[CatalogEntry],
     recount: Callable[[str], Recount],
     progress: Callable[[int], None] | None = None,
-) -> tuple[Verification, int]:
-    """Each entry beside its recount, and the exit code: 1 for a difference, else that of the first failure, else 0.
+) -> tuple[Verification, SizerError | None]:
+    """Each entry beside its recount, and the first error that kept one from being checked, None where none did.
 
-    What was not checked has not passed: 0 says that every entry came out the same. `recount` raises SizerError where
+    What was not checked has not passed. `recount` raises SizerError where
     a repository cannot be read: the entry is then named as not checked. It is called from several threads.
     """
-    checks, failures = [], []
+    checks: list[Check] = []
+    failures: list[SizerError] = []
     with ThreadPoolExecutor(READERS) as pool:
         try:
             outcomes = pool.map(lambda entry: _attempt(entry, recount), entries)
@@ -99,20 +100,18 @@ def verify(
         different=statuses.count("differs"),
         not_checked=statuses.count("not checked"),
     )
-    code = 1 if result.different else next(iter(failures), 0)
-    return result, code
+    return result, next(iter(failures), None)
 
 
-def _attempt(entry: CatalogEntry, recount: Callable[[str], Recount]) -> tuple[Check, int]:
-    """The check of one entry, and the exit code of the error that prevented it, else 0."""
+def _attempt(entry: CatalogEntry, recount: Callable[[str], Recount]) -> tuple[Check, SizerError | None]:
+    """The check of one entry, and the error that prevented it, else None."""
     try:
-        check = _check(entry, recount(entry.id))
-        return check, InvalidDataError.exit_code if check.status == "not checked" else 0
+        return _check(entry, recount(entry.id)), None
     except SizerError as error:
-        return _unchecked(entry, str(error), error.code), error.exit_code
+        return _unchecked(entry, error), error
 
 
-def _unchecked(entry: CatalogEntry, reason: str, code: str) -> Check:
+def _unchecked(entry: CatalogEntry, error: SizerError) -> Check:
     return Check(
         id=entry.id,
         status="not checked",
@@ -120,14 +119,17 @@ def _unchecked(entry: CatalogEntry, reason: str, code: str) -> Check:
         active_parameters=None,
         commit=None,
         differences=(),
-        reason=reason,
-        code=code,
+        reason=str(error),
+        code=error.code,
     )
 
 
 def _check(entry: CatalogEntry, found: Recount) -> Check:
     if not found.is_counted:
-        return _unchecked(entry, "the repository has no headers that can be counted", "catalog.uncounted")
+        raise InvalidDataError(
+            f"`{entry.id}` has no headers that can be counted", code="catalog.uncounted",
+            hint=f"`sizer inspect {entry.id}` says what it has",
+        )  # fmt: skip
     differences = (*_size_differences(entry, found), *_expert_differences(entry, found))
     return Check(
         id=entry.id,

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from sizer.cli.filters import read_parameters
 from sizer.cli.options import Json, Offline, command_app
-from sizer.cli.output import emit
+from sizer.cli.output import emit, failed_gates
 from sizer.errors import UsageError
 from sizer.units import parse_count
 
@@ -135,13 +135,19 @@ def verify(
     chosen = list(dict.fromkeys(find(model, entries) for model in models)) if models else entries
     settings = ReadingSettings(offline=offline)
     with progress("counting") as update:
-        report, code = verify_entries(
+        report, failure = verify_entries(
             chosen,
             lambda repository: recount(repository, settings),
             (lambda done: update(done, len(chosen))) if update else None,
         )
-    emit("catalog verify", report, show_verification, as_json=as_json, ok=code == 0)
-    raise typer.Exit(code)
+    differing = [check for check in report.checks if check.differences]
+    drift = failed_gates(
+        {check.id: ", ".join(change.field for change in check.differences) + " differ" for check in differing},
+        hint="`report.checks` has what is listed and what was counted",
+    )
+    error = drift or failure
+    emit("catalog verify", report, show_verification, as_json=as_json, error=error)
+    raise typer.Exit(error.exit_code if error else 0)
 
 
 @app.command(epilog="Example: sizer catalog add Qwen/Qwen3-30B-A3B --catalog mine.yaml")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sizer.cli.options import Json, Offline, command_app
-from sizer.cli.output import emit
-from sizer.errors import UsageError
+from sizer.cli.output import emit, failed_gates
+from sizer.errors import SizerError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,12 +57,16 @@ def check(
         )
     measured = measure_models(names, rules, offline=offline) if has_limits(rules) else ()
     report = check_models(path, rules, measured, as_of=datetime.datetime.now(datetime.UTC).date())
-    _print(report, "json" if as_json else form)
-    if not report.ok:
-        raise typer.Exit(1)
+    error = failed_gates(
+        {f"{check.model} {check.rule}".strip(): check.text for check in report.checks if check.status == "fail"},
+        hint="`report.checks` has every rule with what was measured",
+    )
+    _print(report, "json" if as_json else form, error)
+    if error:
+        raise typer.Exit(error.exit_code)
 
 
-def _print(report: CheckReport, form: str) -> None:
+def _print(report: CheckReport, form: str, error: SizerError | None) -> None:
     if form == "github":
         from sizer.render.views.check import github_annotations
 
@@ -74,4 +78,4 @@ def _print(report: CheckReport, form: str) -> None:
 
         show(report, console)
 
-    emit("check", report, show, as_json=form == "json", ok=report.ok)
+    emit("check", report, show, as_json=form == "json", error=error)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sizer.errors import SizerError, UsageError
+from sizer.errors import GateFailedError, SizerError, UsageError
+from sizer.units import plural
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["emit", "note", "progress", "write_file"]
+__all__ = ["emit", "failed_gates", "note", "progress", "write_file"]
 
 Report = TypeVar("Report")
 
@@ -23,21 +24,33 @@ def emit(
     view: Callable[[Report, Console], None],
     *,
     as_json: bool,
-    ok: bool = True,
     error: SizerError | None = None,
 ) -> None:
     """Print the report: the envelope with `--json`, else `view(report, console)`.
 
-    `error` is why the report is not whole: the envelope says so beside it.
+    `error` is why the report is not whole, or which gates failed: the envelope says so beside it.
     """
     if as_json:
         from sizer.render import json
 
-        sys.stdout.write(json.encode(json.success(command, report, ok=ok, error=error)))
+        sys.stdout.write(json.encode(json.success(command, report, error=error)))
     else:
         from sizer.render.terminal import console
 
         view(report, console())
+
+
+def failed_gates(failed: Mapping[str, str], *, hint: str) -> GateFailedError | None:
+    """The error of the gates that failed, each by its name and why; None where none did."""
+    if not failed:
+        return None
+    return GateFailedError(
+        f"{plural(len(failed), 'gate')} failed",
+        code="gate.failed",
+        because="; ".join(f"{name}: {why}" for name, why in failed.items()),
+        hint=hint,
+        details={"failed": list(failed)},
+    )
 
 
 def write_file(path: str, text: str, *, option: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sizer.cli.options import Json, Offline, command_app
-from sizer.cli.output import emit, note
+from sizer.cli.output import emit, failed_gates, note
 from sizer.decision.answers import dump_answers, load_answers, parse_answers
 from sizer.decision.evidence import check_domains
 from sizer.decision.questions import numbers, parse_answer, parse_quantity, questions
@@ -64,9 +64,14 @@ def _recommend(
     width = parse_count(bits, name="--bits", minimum=2, maximum=32)
     named = [_find_model(name, given, offline=offline) for name in model]
     report = recommend(given, load_catalog(), as_of=_today(), named=named, bits=width)
-    emit("recommend", report, show, as_json=as_json, ok=report.feasible)
-    if not report.feasible:
-        raise typer.Exit(1)
+    advice = [relaxation.text for conflict in report.conflicts for relaxation in conflict.relaxations]
+    error = failed_gates(
+        {f"a model for the {conflict.leg} leg": conflict.text for conflict in report.conflicts},
+        hint=next(filter(None, advice), "`report.conflicts` says more"),
+    )
+    emit("recommend", report, show, as_json=as_json, error=error)
+    if error:
+        raise typer.Exit(error.exit_code)
 
 
 def _parameters() -> Iterator[inspect.Parameter]:

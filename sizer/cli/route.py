@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sizer.cli.options import Json, command_app
-from sizer.cli.output import emit, note, progress
+from sizer.cli.output import emit, failed_gates, note, progress
 from sizer.errors import UsageError
 from sizer.routing.extras import require_numpy
 from sizer.routing.request import RouteRequest, build_scenario
@@ -204,7 +204,10 @@ def _emit_gated(command: str, report: Any, module: str, view_name: str, results:
     """Print a report with the results of its gates, and end with 1 where one failed."""
     from dataclasses import replace
 
-    failed = any(result.failed for result in results)
+    error = failed_gates(
+        {result.gate: _value_text(result.value) for result in results if result.failed},
+        hint="`report.gates` has every gate with its value",
+    )
     if results:
         report = replace(report, gates=results)
 
@@ -213,9 +216,16 @@ def _emit_gated(command: str, report: Any, module: str, view_name: str, results:
 
         getattr(importlib.import_module(f"sizer.render.views.{module}"), view_name)(shown, console)
 
-    emit(command, report, view, as_json=as_json, ok=not failed)
-    if failed:
-        raise typer.Exit(1)
+    emit(command, report, view, as_json=as_json, error=error)
+    if error:
+        raise typer.Exit(error.exit_code)
+
+
+def _value_text(value: float | None) -> str:
+    """What the number of a gate that failed is."""
+    from sizer.units import format_rate
+
+    return "the number is not known" if value is None else f"it is {format_rate(value)}"
 
 
 @app.command(short_help="A score and a model for every prompt, by a saved router.")

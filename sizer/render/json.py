@@ -36,11 +36,11 @@ def _escaped(value: Any) -> Any:
     return [_escaped(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def success(command: str, report: Any, *, ok: bool = True, error: SizerError | None = None) -> dict[str, Any]:
-    """The envelope of a report. `ok` is false where a gate failed (the report says which), or with an error."""
+def success(command: str, report: Any, *, error: SizerError | None = None) -> dict[str, Any]:
+    """The envelope of a report; with an error, that of both."""
     if error is not None:
         return {**failure(command, error), "report": report}
-    return {"schema_version": SCHEMA_VERSION, "command": command, "ok": ok, "report": report}
+    return {"schema_version": SCHEMA_VERSION, "command": command, "ok": True, "report": report}
 
 
 def failure(command: str, error: SizerError) -> dict[str, Any]:
