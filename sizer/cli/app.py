@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evidence": ("evidence", "Published comparisons of small and large models"),
     "check": ("check", "A policy held against models, for continuous integration"),
     "cases": ("cases", "The rules replayed on published decisions"),
-    "schema": ("schema", "The JSON Schema of each report"),
+    "schema": ("schema", "The JSON Schema of each document that --json prints"),
 }
 
 
@@ -157,8 +157,19 @@ def _write_failure(args: list[str], error: SizerError) -> None:
     if "--json" in args:
         from sizer.render import json
 
-        command = next((arg for arg in args if arg in COMMANDS), "sizer")
-        sys.stdout.write(json.encode(json.failure(command, error)))
+        sys.stdout.write(json.encode(json.failure(_command_of(args), error)))
+
+
+def _command_of(args: list[str]) -> str:
+    """The command that the arguments name, `route calibrate`; `sizer` where they name none."""
+    command: Any = typer.main.get_command(app)
+    names: list[str] = []
+    with contextlib.suppress(Exception):  # what is wrong with the arguments is said already
+        while isinstance(command, TyperGroup):
+            context = command.make_context("sizer", args, resilient_parsing=True)
+            name, command, args = command.resolve_command(context, [*context._protected_args, *context.args])
+            names += [name] if name else []
+    return " ".join(names) or "sizer"
 
 
 def _fail(args: list[str], error: SizerError) -> int:

@@ -1,4 +1,4 @@
-"""`sizer schema`: the JSON Schema of each command's report."""
+"""`sizer schema`: the JSON Schema of what each command prints with `--json`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ def schema(
             show_default=False,
         ),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Of the report alone, without the document around it.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Accepted for symmetry: the output is JSON anyway.")] = False,
 ) -> None:
-    """Print the JSON Schema of a command's report."""
+    """Print the JSON Schema of the document that a command prints with --json, errors included."""
     from sizer.reports import REPORTS
 
     command = " ".join(words or [])
@@ -35,5 +38,9 @@ def schema(
         raise UsageError(
             f"no report is called `{' '.join(words or [])}`", code="usage.command", hint=f"one of: {', '.join(REPORTS)}"
         )
-    schemas: dict[str, Any] = {name: json.report_schema(kind) for name, kind in REPORTS.items()}
+    schemas: dict[str, Any] = {
+        name: json.report_schema(kind) if report else json.document_schema(name, kind)
+        for name, kind in REPORTS.items()
+        if command in ("", name)
+    }
     print(json.encode(schemas[command] if command else schemas), end="")

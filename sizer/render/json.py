@@ -1,4 +1,4 @@
-"""Reports to JSON: one envelope, one document, and the JSON Schema of each report."""
+"""Reports to JSON: one envelope, one document, and the JSON Schema of each document and report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 from sizer.errors import SizerError
 
-__all__ = ["SCHEMA_VERSION", "encode", "failure", "report_schema", "success"]
+__all__ = ["SCHEMA_VERSION", "document_schema", "encode", "failure", "report_schema", "success"]
 
 SCHEMA_VERSION = 1
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -57,6 +57,48 @@ def failure(command: str, error: SizerError) -> dict[str, Any]:
             "exit_code": error.exit_code,
             "details": error.details,
         },
+    }
+
+
+_ERROR_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "hint": {"type": "string"},
+        "retryable": {"type": "boolean"},
+        "exit_code": {"type": "integer"},
+        "details": {
+            "type": "object",
+            "additionalProperties": {
+                "type": ["string", "number", "boolean", "null", "array"], "items": {"type": "string"},
+            },
+        },
+    },
+    "required": ["code", "message", "hint", "retryable", "exit_code", "details"],
+}  # fmt: skip
+
+
+def document_schema(command: str, kind: Any) -> dict[str, Any]:
+    """The JSON Schema of all that a command prints with `--json`: the report, the error, or both."""
+    report = report_schema(kind)
+    definitions = report.pop("$defs", {})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"sizer {command} --json",
+        "type": "object",
+        "properties": {
+            "schema_version": {"const": SCHEMA_VERSION},
+            "command": {"const": command},
+            "ok": {"type": "boolean"},
+            "report": report,
+            "error": _ERROR_SCHEMA,
+        },
+        "required": ["schema_version", "command", "ok"],
+        "if": {"properties": {"ok": {"const": True}}},
+        "then": {"required": ["report"], "not": {"required": ["error"]}},
+        "else": {"required": ["error"]},
+        "$defs": definitions,
     }
 
 

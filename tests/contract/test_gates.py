@@ -37,15 +37,19 @@ LINES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_a_failed_gate_is_an_error_beside_the_report(
-    sizer: Any, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Exit code 1 comes with `error.code` gate.failed, the names in `details.failed`, and the whole report."""
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that the command lines name, as the current one."""
     (tmp_path / "policy.yaml").write_text(POLICY)
     (tmp_path / "wrong.yaml").write_text(CATALOG)
     write_labels(tmp_path / "labels.csv", make_labels(100, 1))
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_failed_gate_is_an_error_beside_the_report(sizer: Any, line: str, folder: Path) -> None:
+    """Exit code 1 comes with `error.code` gate.failed, the names in `details.failed`, and the whole report."""
     names, text = LINES[line]
     outcome = sizer(*line.split(), "--json")
     assert outcome.code == 1, outcome.err

@@ -26,7 +26,7 @@ def holds(sizer: Any, command: str, *arguments: str) -> None:
     assert outcome.code == 0, outcome.err
     schema = sizer("schema", command).json
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(outcome.json["report"], schema)
+    jsonschema.validate(outcome.json, schema)
     assert outcome.json["command"] == command
 
 

@@ -454,4 +454,4 @@ def test_the_schema_takes_the_report(sizer):
     jsonschema = pytest.importorskip("jsonschema")
     for arguments in (("recommend", "--edge", "yes"), ("evidence",), ("cases",)):
         schema = json.loads(sizer("schema", arguments[0]).out)
-        jsonschema.Draft202012Validator(schema).validate(sizer(*arguments, "--json").json["report"])
+        jsonschema.Draft202012Validator(schema).validate(sizer(*arguments, "--json").json)
