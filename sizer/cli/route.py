@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,15 +89,23 @@ def route(
         raise UsageError("--columns, --sessions and --labels belong to --log", code="usage.arguments", hint="add --log")
     if log and histogram:
         raise UsageError("--log and --histogram exclude each other", code="usage.arguments", hint="give one")
-    found = _traffic(log, columns, sessions, histogram, switches)
-    _simulated(RouteRequest(**given), fail_if, as_json, found, labels)
+    request = RouteRequest(**given)
+    if log or histogram:
+        from sizer.routing.traffic.answer import refuse_beside_log
+
+        refuse_beside_log(request)
+    _simulated(request, fail_if, as_json, lambda: _traffic(log, columns, sessions, histogram, switches), labels)
 
 
-def _simulated(request: RouteRequest, conditions: list[str], as_json: bool, found: Any, labels: str) -> None:
-    from sizer.routing.gates import check_gates, parse_gate
-    from sizer.routing.simulate import SHORT_NAMES, simulate
+def _simulated(
+    request: RouteRequest, conditions: list[str], as_json: bool, read: Callable[[], Any], labels: str
+) -> None:
+    """Refuse what can be refused, read the log if there is one, and print what comes out."""
+    from sizer.routing.gates import check_gates, parse_gates
+    from sizer.routing.simulate import SHORT_NAMES, RouteReport, simulate
 
-    gates = [parse_gate(condition) for condition in conditions]
+    gates = parse_gates(conditions, RouteReport, SHORT_NAMES)
+    found = read()
     today = datetime.date.today()
     if found is None:
         report = simulate(build_scenario(request, today=today))
@@ -155,11 +164,11 @@ def calibrate(
     from sizer.routing.calibration.calibrate import calibrate
     from sizer.routing.calibration.labels import read_labels
     from sizer.routing.calibration.pricing import price_columns
-    from sizer.routing.calibration.report import SHORT_NAMES
+    from sizer.routing.calibration.report import SHORT_NAMES, CalibrationReport
     from sizer.routing.calibration.saved import save_calibration
-    from sizer.routing.gates import check_gates, parse_gate
+    from sizer.routing.gates import check_gates, parse_gates
 
-    gates = [parse_gate(condition) for condition in fail_if]
+    gates = parse_gates(fail_if, CalibrationReport, SHORT_NAMES)
     target = _target(target_quality, max_strong, value_per_correct)
     outcomes = read_labels([Path(path) for path in labels], group=group)
     report, router = calibrate(

@@ -10,15 +10,16 @@ from __future__ import annotations
 import difflib
 import operator
 import re
+import types
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from sizer import units
 from sizer.errors import UsageError
 from sizer.values import frozen
 
-__all__ = ["Gate", "GateResult", "check_gates", "parse_gate"]
+__all__ = ["Gate", "GateResult", "check_gates", "parse_gate", "parse_gates"]
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
@@ -75,16 +76,27 @@ def parse_gate(text: str) -> Gate:
     )  # fmt: skip
 
 
-def check_gates(gates: Sequence[Gate], report: Any, short_names: dict[str, str]) -> tuple[GateResult, ...]:
-    """Each gate's result against a report of dataclasses.
+def parse_gates(texts: Sequence[str], kind: type, short_names: dict[str, str]) -> tuple[Gate, ...]:
+    """The gates on reports of a type, before there is one.
 
-    Raises UsageError for a name that it has no number for, and for a limit that a share cannot pass.
+    Raises UsageError for what is no gate, a name that such a report has no number for, and a limit that a share
+    cannot pass.
     """
+    gates = tuple(map(parse_gate, texts))
+    for gate in gates:
+        path = short_names.get(gate.name, gate.name)
+        if not _is_number_in(kind, path):
+            raise _no_such_number(gate, kind, short_names)
+        _check_limit(gate, path)
+    return gates
+
+
+def check_gates(gates: Sequence[Gate], report: Any, short_names: dict[str, str]) -> tuple[GateResult, ...]:
+    """Each gate's result against a report of dataclasses. Raises UsageError for a name that it has no number for."""
     results = []
     for gate in gates:
         path = short_names.get(gate.name, gate.name)
         value = _value(report, path, gate, short_names)
-        _check_limit(gate, path)
         failed = value is None or _OPERATORS[gate.operator](value, gate.limit)
         results.append(GateResult(gate=gate.text, value=value, failed=failed))
     return tuple(results)
@@ -122,9 +134,13 @@ def _value(report: Any, path: str, gate: Gate, short_names: dict[str, str]) -> f
             break
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    known = [*short_names, *_numbers(report)]
+    raise _no_such_number(gate, type(report), short_names)
+
+
+def _no_such_number(gate: Gate, kind: type, short_names: dict[str, str]) -> UsageError:
+    known = [*short_names, *_numbers(kind)]
     close = difflib.get_close_matches(gate.name, known, n=3)
-    raise UsageError(
+    return UsageError(
         f"--fail-if: the report has no number `{gate.name}`", code="usage.gate",
         because=f"short names are {', '.join(short_names)}; the others are paths in --json, such as {known[-1]}",
         hint=f"did you mean {' or '.join(f'`{name}`' for name in close)}?" if close else "take one of those names",
@@ -132,12 +148,34 @@ def _value(report: Any, path: str, gate: Gate, short_names: dict[str, str]) -> f
     )  # fmt: skip
 
 
-def _numbers(report: Any, prefix: str = "", depth: int = 2) -> list[str]:
+def _is_number_in(kind: Any, path: str) -> bool:
+    """Whether a report of this type may have a number there; a dictionary may have any key."""
+    for part in path.split("."):
+        kind = _known(kind)
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        elif is_dataclass(kind) and part in (hints := get_type_hints(kind)):
+            kind = hints[part]
+        else:
+            return False
+    return _known(kind) in (int, float)
+
+
+def _known(kind: Any) -> Any:
+    """A type without its null."""
+    if get_origin(kind) in (Union, types.UnionType):
+        others = [part for part in get_args(kind) if part is not type(None)]
+        return others[0] if len(others) == 1 else kind
+    return kind
+
+
+def _numbers(kind: Any, prefix: str = "", depth: int = 2) -> list[str]:
+    """The paths of a type's numbers, at most so deep."""
     found = []
-    for field in fields(report):
-        value = getattr(report, field.name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            found.append(prefix + field.name)
-        elif is_dataclass(value) and depth > 1:
-            found += _numbers(value, f"{prefix}{field.name}.", depth - 1)
+    for name, field in get_type_hints(kind).items():
+        field = _known(field)
+        if field in (int, float):
+            found.append(prefix + name)
+        elif is_dataclass(field) and depth > 1:
+            found += _numbers(field, f"{prefix}{name}.", depth - 1)
     return found

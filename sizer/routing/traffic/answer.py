@@ -19,7 +19,7 @@ from sizer.routing.traffic.reader import Traffic
 from sizer.routing.traffic.report import TrafficReport
 from sizer.routing.workload import Assumption, parse_requests
 
-__all__ = ["answer_for_log"]
+__all__ = ["answer_for_log", "refuse_beside_log"]
 
 _TELLING = 0.02
 """A difference in saving that is worth a sentence."""
@@ -32,18 +32,13 @@ def answer_for_log(
 
     Raises UsageError or NotFoundError where a model or its price is not known.
     """
-    if request.tokens or request.cached_share:
-        raise UsageError(
-            "--tokens and --cached-share come from the log", code="usage.arguments", hint="leave them out with --log"
-        )
+    refuse_beside_log(request)
     at = parse_day(request.at) if request.at else today
     lists = price_lists(request, at, today, always=True)
     workload, how = replay.workload_of(traffic, 0.0)
     if request.requests:
         workload = replace(workload, requests_per_month=parse_requests(request.requests))
-    if not (request.small or request.small_price or request.self_host in ("small", "both")) or not (
-        request.large or request.large_price or request.self_host in ("large", "both")
-    ):
+    if not (request.small or request.small_price) or not (request.large or request.large_price):
         cheap, dear = replay.choose_models(traffic, lists, workload)
         request = replace(request, small=request.small or cheap, large=request.large or dear)
     known = _labels(labels)
@@ -82,12 +77,6 @@ def answer_for_log(
     )
     scenario = replace(scenario, assumptions=_assumptions(scenario, facts, used, measured))
     report = simulate(scenario)
-    if set(bought) != {"small", "large"}:
-        raise UsageError(
-            "--self-host with --log is not priced from the log", code="usage.arguments",
-            because="GPUs are bought for requests per second, which a log of tokens does not bound",
-            hint="leave out --self-host; --gpu-hour and --rps still compare GPUs with the API",
-        )  # fmt: skip
     shown = replay.traffic_report(
         traffic,
         files=files,
@@ -99,6 +88,20 @@ def answer_for_log(
         evidence=evidence,
     )
     return replace(report, traffic=shown, reasons=(*report.reasons, *_length_caution(report, shown)))
+
+
+def refuse_beside_log(request: RouteRequest) -> None:
+    """Raises UsageError for what cannot be asked beside a log."""
+    if request.tokens or request.cached_share:
+        raise UsageError(
+            "--tokens and --cached-share come from the log", code="usage.arguments", hint="leave them out with --log"
+        )
+    if request.self_host:
+        raise UsageError(
+            "--self-host with --log is not priced from the log", code="usage.arguments",
+            because="GPUs are bought for requests per second, which a log of tokens does not bound",
+            hint="leave out --self-host; --gpu-hour and --rps still compare GPUs with the API",
+        )  # fmt: skip
 
 
 def _length_caution(report: RouteReport, shown: TrafficReport) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sizer.errors import UsageError
-from sizer.routing.gates import check_gates, parse_gate
+from sizer.routing.gates import check_gates, parse_gate, parse_gates
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,12 @@ class Inner:
 class Report:
     saving: Inner
     verdict: str = "route"
+
+
+@dataclass(frozen=True)
+class Counted:
+    counts: dict[str, int]
+    rows: int = 2
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,31 @@ def test_bad_grammar(text: str) -> None:
 def test_no_such_number(name: str) -> None:
     """A name that is no number of the report is refused, with the names that are."""
     with pytest.raises(UsageError, match=r"names are .*saving\.measured"):
-        check_gates([parse_gate(f"{name}<1")], Report(saving=Inner(measured=0.2)), {})
+        parse_gates([f"{name}<1"], Report, {})
+
+
+def test_a_key_that_a_report_may_have() -> None:
+    """Which keys a dictionary of numbers has is known with the report alone: then a wrong one is refused."""
+    gates = parse_gates(["counts.right>1", "counts.wrong>1"], Counted, {})
+    assert [result.failed for result in check_gates(gates[:1], Counted(counts={"right": 2}), {})] == [True]
+    with pytest.raises(UsageError, match=r"counts\.wrong"):
+        check_gates(gates, Counted(counts={"right": 2}), {})
+
+
+@pytest.mark.parametrize("gate", ["quality>90", "nothing<1", "saving=1"])
+@pytest.mark.parametrize("command", [["route", "--log"], ["route", "calibrate"]])
+def test_a_wrong_gate_is_refused_before_anything_is_read(sizer: Any, command: list[str], gate: str) -> None:
+    """The gate is what the user hears of, not the log or labels that are not there."""
+    outcome = sizer(*command, "nothing.jsonl", "--fail-if", gate, "--json")
+    assert (outcome.code, outcome.json["error"]["code"]) == (2, "usage.gate")
+
+
+@pytest.mark.parametrize("flags", [("--tokens", "1:1"), ("--cached-share", "0.1"), ("--self-host", "small")])
+def test_flags_that_a_log_excludes_are_refused_before_it_is_read(sizer: Any, flags: tuple[str, str]) -> None:
+    """The flag is what the user hears of, not the log that is not there."""
+    outcome = sizer("route", "--log", "nothing.jsonl", *flags)
+    assert outcome.code == 2
+    assert flags[0] in outcome.err
 
 
 def test_a_number_of_what_is_unknown_is_unknown(sizer: Any) -> None:
