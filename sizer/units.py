@@ -16,6 +16,7 @@ __all__ = [
     "format_bytes",
     "format_count",
     "format_gib",
+    "format_gib_of",
     "format_hours",
     "format_integer",
     "format_percent",
@@ -90,6 +91,11 @@ def format_bytes(count: int | float) -> str:
 def format_gib(count: int | float) -> str:
     """Bytes in the unit that a card's name counts in: 25769803776 -> `24.0 GiB`."""
     return f"{count / 2**30:,.1f} GiB"
+
+
+def format_gib_of(part: int | float, whole: int | float) -> str:
+    """A part of a device's memory in that unit: `48.0 of 64.0 GiB`."""
+    return f"{part / 2**30:,.1f} of {format_gib(whole)}"
 
 
 def format_percent(share: float, digits: int = 1) -> str:

@@ -82,7 +82,10 @@ class FitList:
 
     on: str
     name: str
+    memory_bytes: int
+    """What the devices of the place have, all together."""
     available_bytes: int
+    """What a program can have of it."""
     context_tokens: int
     sequences: int
     cache_dtype: str
@@ -145,6 +148,7 @@ def find_fitting(
     return FitList(
         on=target.asked,
         name=target.name,
+        memory_bytes=target.memory_bytes,
         available_bytes=target.available_bytes,
         context_tokens=context_tokens,
         sequences=sequences,

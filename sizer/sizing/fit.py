@@ -50,6 +50,8 @@ class Fit:
     is_asked: bool
     """Whether it was asked for; else it is the smallest place of its kind that holds the model, or one to rent."""
     devices: int
+    memory_bytes: int
+    """What the devices have, all together."""
     available_bytes: int
     """What a program can have, over all devices."""
     available_basis: str
@@ -130,6 +132,7 @@ def fit_on(
         "name": target.name,
         "is_asked": is_asked,
         "devices": target.devices,
+        "memory_bytes": target.memory_bytes,
         "available_bytes": target.available_bytes,
         "available_basis": target.available_basis,
         "cache_copies": copies,

@@ -15,7 +15,7 @@ from typing import Literal
 
 from sizer.errors import InternalError, UsageError
 from sizer.tables import load_table
-from sizer.units import format_bytes, parse_bytes
+from sizer.units import format_bytes, format_gib, parse_bytes
 from sizer.values import frozen
 
 __all__ = [
@@ -109,7 +109,12 @@ class Target:
     available_basis: str
     """`declared` (measured and cited), `estimated` (an assumed share) or `asked`."""
     doubt: str = ""
-    """What is odd about it: more memory than the table has for the device."""
+    """What is odd about it: another amount of memory than the table has for the device."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the devices have, with what they keep for themselves; an amount that was asked for as it stands."""
+        return self.available_bytes if self.device is None else self.devices * self.device.memory_bytes
 
 
 @frozen
@@ -199,12 +204,12 @@ def _find_sized(name: str) -> Device:
 
 
 def _with_memory(device: Device, memory_bytes: int) -> Device:
-    """The device with another amount of memory: a size it is sold with, in its own units, where that is meant."""
-    sizes = [gib for gib in device.sold_gib if gib * 10**9 <= memory_bytes <= gib * 2**30]
-    memory = sizes[0] * 2**30 if sizes else memory_bytes
+    """The device with another amount of memory: a size it comes with, in its own units, where that is meant."""
+    size = _size_meant(device, memory_bytes)
+    memory = memory_bytes if size is None else size * 2**30
     if memory == device.memory_bytes:
         return device
-    named = f"{sizes[0]} GB" if sizes else format_bytes(memory).replace(".00", "")
+    named = f"with {format_gib(memory)}" if size is None else f"{size} GB"
     usable = None
     if device.kind == "apple":
         usable = int(memory * next(share for most, share in APPLE_USABLE if memory <= most * 2**30))
@@ -216,19 +221,29 @@ def _with_memory(device: Device, memory_bytes: int) -> Device:
     )  # fmt: skip
 
 
-def _refuse_more(text: str, device: Device, memory_bytes: int) -> str:
+def _size_meant(device: Device, memory_bytes: int) -> int | None:
+    """The size in GiB that the device comes with and that is meant: 64GB and 64GiB are its 64; None for another."""
+    sizes = device.sold_gib or (device.memory_bytes // 2**30,)
+    given = round(memory_bytes, -8)
+    return next((gib for gib in sizes if given in (gib * 10**9, round(gib * 2**30, -8))), None)
+
+
+def _doubt_memory(text: str, device: Device, memory_bytes: int) -> str:
     """What is odd about so much memory; `""` where nothing is. Raises UsageError where no such machine is sold."""
-    largest = max((gib * 2**30 for gib in device.sold_gib), default=device.memory_bytes)
-    if memory_bytes <= largest:
+    if _size_meant(device, memory_bytes) is not None:
         return ""
-    most = f"{largest // 2**30} GB" if largest % 2**30 == 0 else format_bytes(largest)
     if not device.sold_gib:
-        return f"`{text}`: the table has {most} for {device.key}; taken as given, with its bandwidth"
+        has = format_gib(device.memory_bytes)
+        return f"`{text}`: the table has {has} for {device.key}; taken as given ({format_gib(memory_bytes)})"
+    nearest = min(device.sold_gib, key=lambda gib: abs(gib * 10**9 - memory_bytes))
+    amount = format_bytes(memory_bytes).replace(" ", "").replace(".00", "")
+    bandwidth = format_bytes(device.bandwidth_bytes_per_second).replace(" ", "").replace(".00", "")
     raise UsageError(
         f"--on: no `{device.key}` has {format_bytes(memory_bytes)} of memory",
         code="usage.device",
-        because=f"it is sold with {', '.join(map(str, device.sold_gib))} GB",
-        hint=f"write {device.key},memory={device.sold_gib[-1]}GB, or give the amount alone: memory=...",
+        because=f"it is sold with {', '.join(map(str, device.sold_gib))} GB (of 2^30 bytes)",
+        hint=f"write {device.key},memory={nearest}GB, or the amount alone: memory={amount},bandwidth={bandwidth}",
+        details={"sold_gib": [str(gib) for gib in device.sold_gib]},
     )
 
 
@@ -267,7 +282,7 @@ def parse_target(text: str) -> Target:
         return _amount(text, count, values)
     doubt = ""
     if (memory := values.get("memory")) is not None:
-        doubt = _refuse_more(text.strip(), device, memory)
+        doubt = _doubt_memory(text.strip(), device, memory)
         device = _with_memory(device, memory)
     if (bandwidth := values.get("bandwidth")) is not None:
         device = replace(device, bandwidth_bytes_per_second=bandwidth)

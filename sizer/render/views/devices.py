@@ -35,7 +35,10 @@ def show(report: DeviceList, console: Console) -> None:
         console.print()
     said = [f"{plural(len(report.devices), 'device')} of {report.known}"]
     said.append("`~` marks an assumed share of the memory; TFLOP/s are dense, in 16 bits")
-    said.append("Several: `--on 2xh100`; another amount: `--on m4-max,memory=64GB` or `--on memory=24GB`")
+    said.append(
+        "Several: `--on 2xh100`; another size that is sold: `--on m4-max,memory=64GB`; an amount: `--on memory=24GB`"
+    )
+    said.append("GiB are 2^30 bytes, and so are the GB in a device's name; GB alone are 10^9")
     console.print(Text(". ".join(said) + ". Sources and dates: --json.", style="dim"))
 
 

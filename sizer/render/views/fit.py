@@ -9,7 +9,17 @@ from rich.text import Text
 
 from sizer.catalog.fitting import AS_STORED, CatalogFit, FitList
 from sizer.render.terminal import safe, table
-from sizer.units import format_bytes, format_count, format_gib, format_integer, format_rate, format_tokens, plural
+from sizer.render.views.sizing import UNITS_NOTE
+from sizer.units import (
+    format_bytes,
+    format_count,
+    format_gib,
+    format_gib_of,
+    format_integer,
+    format_rate,
+    format_tokens,
+    plural,
+)
 
 __all__ = ["show"]
 
@@ -26,8 +36,7 @@ _ORDERS = {
 def show(report: FitList, console: Console) -> None:
     """The place, the models, and how many are not shown and why."""
     each = "" if report.sequences == 1 else f" in each of {format_integer(report.sequences)} sequences"
-    available = f"{format_bytes(report.available_bytes)}, {format_gib(report.available_bytes)}"
-    where = f"{safe(report.name)} ({available} usable)"
+    where = f"{safe(report.name)} ({_usable(report)})"
     console.print(Text(f"{plural(report.fitting, 'model')} on {where}", style="bold"))
     console.print(
         Text(f"{format_integer(report.context_tokens)} tokens{each}, cache in {report.cache_dtype}", style="dim")
@@ -46,6 +55,14 @@ def show(report: FitList, console: Console) -> None:
         _print_rows(columns[:room], rows, left, console)
         console.print()
     console.print(Text(_footer(report, has_longest=room == _ROOM[0][1]), style="dim"))
+
+
+def _usable(report: FitList) -> str:
+    """`51.54 GB usable, 48.0 of 64.0 GiB`; an amount without a device in GiB."""
+    if report.memory_bytes == report.available_bytes:
+        return format_gib(report.available_bytes)
+    usable = format_gib_of(report.available_bytes, report.memory_bytes)
+    return f"{format_bytes(report.available_bytes)} usable, {usable}"
 
 
 def _print_rows(
@@ -112,4 +129,5 @@ def _footer(report: FitList, *, has_longest: bool) -> str:
             f"{plural(len(report.unknown), 'model')} not judged, their cache or size is not in the catalog: "
             f"{some}{rest} (all in --json)"
         )
-    return ". ".join(said) + "."
+    is_amount = report.memory_bytes == report.available_bytes
+    return ". ".join([*said, "GB are 10^9 bytes." if is_amount else UNITS_NOTE])

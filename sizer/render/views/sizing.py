@@ -15,7 +15,7 @@ from sizer.sizing.memory import LayerCache, Memory
 from sizer.sizing.speed import Speed
 from sizer.units import (
     format_bytes,
-    format_gib,
+    format_gib_of,
     format_integer,
     format_percent,
     format_rate,
@@ -25,7 +25,10 @@ from sizer.units import (
     plural,
 )  # fmt: skip
 
-__all__ = ["byte_range", "show_fit", "show_fit_rows", "show_memory", "where_it_fits"]
+__all__ = ["UNITS_NOTE", "byte_range", "show_fit", "show_fit_rows", "show_memory", "where_it_fits"]
+
+
+UNITS_NOTE = "GB are 10^9 bytes; those in a device's name are GiB, 2^30."
 
 
 def show_memory(memory: Memory, console: Console) -> None:
@@ -110,6 +113,9 @@ def show_fit(fits: Sequence[Fit], console: Console) -> None:
             console.print()
         console.print(heading(f"{safe(fit.name)}: {where_it_fits(fit)}"))
         console.print(Padding(key_values(_fit_rows(fit)), (0, 0, 0, 2)))
+    if any(fit.available_basis != "asked" for fit in asked):
+        console.print()
+        console.print(Text(UNITS_NOTE, style="dim"))
     if asked and any(fit.speed is not None and fit.speed.decode is not None for fit in asked):
         console.print()
         _show_assumptions([fit.speed for fit in asked if fit.speed is not None], console)
@@ -133,9 +139,10 @@ def where_it_fits(fit: Fit) -> str:
 def _fit_rows(fit: Fit) -> list[tuple[str, str]]:
     rows = []
     basis = "as asked" if fit.available_basis == "asked" else fit.available_basis
-    gib = "" if fit.available_basis == "asked" else f", {format_gib(fit.available_bytes)}"
-    has = f"{format_bytes(fit.available_bytes)} usable ({basis}{gib})"
+    has = f"{format_bytes(fit.available_bytes)} usable ({basis})"
     rows.append(("memory", f"{byte_range(fit.needed_bytes)} of {has}" if fit.needed_bytes else has))
+    if fit.available_basis != "asked":
+        rows.append(("usable", format_gib_of(fit.available_bytes, fit.memory_bytes)))
     if fit.narrower is not None:
         rows.append(("fewer bits", _narrower(fit.narrower)))
     if fit.cache_copies > 1:

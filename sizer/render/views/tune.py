@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from sizer.render.terminal import heading, safe, table
-from sizer.render.views.sizing import byte_range
+from sizer.render.views.sizing import UNITS_NOTE, byte_range
 from sizer.sizing.training import Method, Place, Tuning
 from sizer.units import format_bytes, format_count, format_hours, format_integer, format_usd, plural
 
@@ -34,6 +34,9 @@ def show(report: Tuning, console: Console) -> None:
         if method.places:
             console.print()
             _show_places(method, console)
+    if any(method.places for method in report.methods):
+        console.print()
+        console.print(Text(UNITS_NOTE, style="dim"))
     console.print()
     console.print(Text("Estimated:", style="dim"))
     for line in report.assumptions:

@@ -64,8 +64,8 @@ def test_a_place_as_printed(inspect):
     start = next(n for n, line in enumerate(lines) if line.startswith("2 x NVIDIA H100"))
     assert lines[start].startswith("2 x NVIDIA H100 SXM 80 GB: fits, ")
     assert lines[start].endswith(" GB left")
-    titles = [line[:17].strip() for line in lines[start + 1 : start + 8]]
-    assert titles == ["memory", "longest context", "most sequences", "decode", "reads", "prefill", "price"]
+    titles = [line[:17].strip() for line in lines[start + 1 : start + 9]]
+    assert titles == ["memory", "usable", "longest context", "most sequences", "decode", "reads", "prefill", "price"]
     assert any("measure it: llama-bench" in line for line in lines)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from sizer.errors import UsageError
 from sizer.sizing.hardware import device_problems, find_device, load_devices, parse_target
+from sizer.units import parse_bytes
 
 GIB = 2**30
 
@@ -90,13 +91,42 @@ def test_only_what_was_measured_is_declared(sizer, text, basis):
     assert f"usable ({'as asked' if basis == 'asked' else basis}" in sizer(*asked).out
 
 
-def test_no_machine_is_sold_with_more(sizer):
-    """An M4 Max has at most 128 GB; a card whose sizes are not known is taken as given, with a warning."""
-    refused = sizer("fit", "--on", "m4-max,memory=640GB")
-    assert (refused.code, "sold with 36, 48, 64, 128 GB" in refused.err) == (2, True)
+@pytest.mark.parametrize(
+    ("asked", "nearest"), [("65GB", "64GB"), ("640GB", "128GB"), ("1GB", "36GB"), ("60GiB", "64GB")]
+)
+def test_no_machine_is_sold_with_another_amount(sizer, asked, nearest):
+    """An M4 Max is sold with four sizes: another is refused with these, the nearest of them and the amount alone."""
+    refused = sizer("fit", "--on", f"m4-max,memory={asked}", "--json")
+    error = refused.json["error"]
+    assert (refused.code, error["details"]["sold_gib"]) == (2, ["36", "48", "64", "128"])
+    assert f"memory={nearest}, or the amount alone: memory=" in error["hint"]
+    assert parse_target(error["hint"].partition("alone: ")[2]).available_bytes == pytest.approx(
+        parse_bytes(asked, name="asked"), rel=1e-3
+    )
+
+
+def test_another_amount_on_a_card_is_taken_as_given(sizer):
+    """A card whose sizes are not known has what was asked for, 48 * 10**9 bytes or 44.7 GiB, with a warning."""
     taken = sizer("fit", "--on", "rtx-4090,memory=48GB", "--json")
-    assert (taken.code, taken.json["report"]["name"]) == (0, "NVIDIA RTX 4090 48 GB")
-    assert "the table has 24 GB for rtx-4090" in taken.err
+    report = taken.json["report"]
+    assert (taken.code, report["name"], report["memory_bytes"]) == (0, "NVIDIA RTX 4090 with 44.7 GiB", 48 * 10**9)
+    assert "the table has 24.0 GiB for rtx-4090; taken as given (44.7 GiB)" in taken.err
+
+
+@pytest.mark.parametrize("text", ["h100,memory=80GB", "h100,memory=80GiB", "h100"])
+def test_a_card_s_own_size_is_the_card(text):
+    """The 80 GB of an H100's name are 80 GiB, and whoever repeats them means the card."""
+    target = parse_target(text)
+    assert (target.name, target.memory_bytes, target.doubt) == ("NVIDIA H100 SXM 80 GB", 80 * GIB, "")
+    assert target.available_basis == "declared"
+
+
+def test_a_place_says_what_was_taken_in_both_units(sizer):
+    """The first line of `fit` has the usable bytes in GB and, of the whole, in GiB; the last explains the units."""
+    lines = sizer("fit", "--on", "m4-max,memory=64GB").out.splitlines()
+    assert "Apple M4 Max 64 GB (51.54 GB usable, 48.0 of 64.0 GiB)" in lines[0]
+    assert "GB are 10^9 bytes; those in a device's name are GiB, 2^30." in " ".join(lines)
+    assert "24.00 GB of memory (22.4 GiB)" in sizer("fit", "--on", "memory=24GB").out
 
 
 @pytest.mark.parametrize(
