@@ -1,7 +1,7 @@
 """Numbers to text and back: counts, bytes, shares, money, durations. Nothing else formats or parses them.
 
-GB is 10**9 bytes and GiB is 2**30. B after a count is 10**9 parameters. A context of `32k` is 32,768
-tokens when written with a binary k (`32Ki`) and 32,000 otherwise; model cards mean either, so both parse.
+GB is 10**9 bytes and GiB is 2**30. B after a count is 10**9 parameters. A context of `32Ki` is 32,768 tokens and
+one of `32k` is 32,000; model cards mean either by "32K", so both parse, and what is printed parses to the same.
 """
 
 from __future__ import annotations
@@ -66,12 +66,11 @@ def format_count(count: int | float, precision: int = 1) -> str:
 
 
 def format_tokens(tokens: int) -> str:
-    """A context as people say it: 131072 -> `128K`, 128000 -> `128K`, 1048576 -> `1M`; else the number."""
-    for thousand in (1000, 1024):
-        if tokens and tokens % thousand**2 == 0:
-            return f"{tokens // thousand**2}M"
-        if tokens and tokens % thousand == 0:
-            return f"{tokens // thousand}K"
+    """A context as `--context` takes it: 131072 -> `128Ki`, 128000 -> `128k`, 1048576 -> `1Mi`; else the number."""
+    for unit in ("M", "Mi", "k", "Ki"):
+        size = _COUNT_UNITS[unit.lower()]
+        if tokens and tokens % size == 0:
+            return f"{tokens // size}{unit}"
     return f"{tokens:,}"
 
 

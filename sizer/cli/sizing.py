@@ -23,7 +23,9 @@ On = Annotated[
 ]
 Context = Annotated[
     str,
-    typer.Option("--context", metavar="TOKENS", help="Context of each sequence: 32k, 128Ki.", show_default=False),
+    typer.Option(
+        "--context", metavar="TOKENS", help="Context of a sequence: 128Ki is 131,072, 128k 128,000.", show_default=False
+    ),
 ]
 Sequences = Annotated[str, typer.Option("--sequences", metavar="N", help="Sequences in flight at once.")]
 CacheDtype = Annotated[str, typer.Option("--cache-dtype", metavar="DTYPE", help="Of the KV cache: auto, fp8, q8_0 ...")]

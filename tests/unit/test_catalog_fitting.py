@@ -255,7 +255,7 @@ def test_the_longest_context_says_where_it_needs_scaling(sizer, monkeypatch):
     assert not model["needs_scaling"]
     monkeypatch.setenv("COLUMNS", "110")
     out = sizer("fit", "--on", "8xh200", "--family", "qwen3", "--limit", "0").out
-    assert "128K*" in out
+    assert "128Ki*" in out
     assert "* the context needs scaled positions" in " ".join(out.split())
 
 

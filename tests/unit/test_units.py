@@ -71,11 +71,13 @@ def test_a_rounded_count_shows_the_digits_it_has(count: int, precision: int, tex
 
 @pytest.mark.parametrize(
     ("tokens", "text"),
-    [(131_072, "128K"), (128_000, "128K"), (1_048_576, "1M"), (448, "448"), (202_752, "198K"), (0, "0")],
-)
-def test_contexts_read_as_people_say_them(tokens: int, text: str) -> None:
-    """131,072 and 128,000 tokens are both called 128K."""
+    [(131_072, "128Ki"), (128_000, "128k"), (1_048_576, "1Mi"), (10**6, "1M"), (448, "448"), (202_752, "198Ki"),
+     (0, "0"), (1_024_000, "1024k")],
+)  # fmt: skip
+def test_contexts_read_as_they_are_written(tokens: int, text: str) -> None:
+    """131,072 and 128,000 tokens are told apart, and what is printed may be given to --context again."""
     assert units.format_tokens(tokens) == text
+    assert units.parse_count(text, name="--context") == tokens
 
 
 @pytest.mark.parametrize(
