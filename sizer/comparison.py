@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sizer.anatomy.parameters import Experts
 from sizer.catalog.models import CatalogEntry
 from sizer.errors import SizerError
 from sizer.inspection import Inspection, find_gap
@@ -34,7 +35,7 @@ class ComparisonRow:
     unit: str
     """`parameters`, `bytes`, `tokens`, `count`, `share`, `bits`, `tokens_per_second` or `text`."""
     values: tuple[int | float | str | None, ...]
-    """One a model; null where it is not known."""
+    """One a model: null where it is not known, 0 where the model has none (experts, a part)."""
     ratios: tuple[float | None, ...]
     """Each value over the first; null for text and where one is not known."""
     differs: bool
@@ -82,7 +83,7 @@ def compare(models: Sequence[Figures], *, context_tokens: int, sequences: int) -
     rows = [*_ROWS]
     for model in models:
         rows += [(key, _unit_of(key)) for key in model.values if key not in dict(rows)]
-    made = [_row(key, unit, [model.values.get(key) for model in models]) for key, unit in rows]
+    made = [_row(key, unit, [_value(model, key) for model in models]) for key, unit in rows]
     return Comparison(
         models=tuple(model.model for model in models),
         context_tokens=context_tokens,
@@ -96,13 +97,18 @@ def compare(models: Sequence[Figures], *, context_tokens: int, sequences: int) -
     )
 
 
+def _value(model: Figures, key: str) -> Any:
+    """A figure of a model; of a part that it does not have, where its parts are known, 0."""
+    has_parts = key.startswith("part.") and any(other.startswith("part.") for other in model.values)
+    return model.values.get(key, 0 if has_parts else None)
+
+
 def figures_of(report: Inspection) -> Figures:
     """The figures of an inspected model, with one row a component and, where places were asked for, a place.
 
     Of one whose files are missing only what config.json says: what the other files hold is not the model.
     """
     total, active, memory, experts = report.total_parameters, report.active_parameters, report.memory, report.experts
-    is_mixture = experts is not None and experts.moe_layers > 0
     values: dict[str, Any] = {
         "total_parameters": total,
         "active_parameters": active,
@@ -110,10 +116,7 @@ def figures_of(report: Inspection) -> Figures:
         "active_compute_parameters": report.active_compute_parameters,
         "class_by_active": report.size_class.by_active and label(report.size_class.by_active),
         "class_by_total": report.size_class.by_total and label(report.size_class.by_total),
-        "routed_experts": experts.routed_experts if experts and is_mixture else None,
-        "experts_per_token": experts.experts_per_token if experts and is_mixture else None,
-        "shared_experts": experts.shared_experts if experts and is_mixture else None,
-        "moe_layers": experts.moe_layers if experts and is_mixture else None,
+        **_experts(experts),
         "layers": memory.layer_count,
         "attention_layers": memory.attention_layers,
         "keeps": ", ".join(dict.fromkeys(row.kind.replace("_", " ") for row in memory.layers)) or None,
@@ -142,18 +145,27 @@ def figures_of(report: Inspection) -> Figures:
     return Figures(model=model, values=values, gap=gap)
 
 
+def _experts(experts: Experts | None) -> dict[str, int | None]:
+    """The figures of a mixture; zeros of a dense model, and null where what it is is not known."""
+    keys = ("routed_experts", "experts_per_token", "shared_experts", "moe_layers")
+    if experts is None or experts.moe_layers or experts.reason:
+        return {key: getattr(experts, key, None) for key in keys}
+    return dict.fromkeys(keys, 0)
+
+
 def figures_of_entry(reference: str, entry: CatalogEntry, *, context_tokens: int, sequences: int) -> Figures:
     """The figures that the catalog has."""
     total, active, cache = entry.total_parameters, entry.active_parameters, entry.kv_cache_bytes_per_token
     pair = classify_pair(active, total)
+    is_dense = not entry.is_moe and active is not None and active == total
     values = {
         "total_parameters": total,
         "active_parameters": active,
         "active_share": min(1.0, active / total) if active is not None and total else None,
         "class_by_active": pair.by_active and label(pair.by_active),
         "class_by_total": pair.by_total and label(pair.by_total),
-        "routed_experts": entry.routed_experts,
-        "experts_per_token": entry.experts_per_token,
+        "routed_experts": 0 if is_dense else entry.routed_experts,
+        "experts_per_token": 0 if is_dense else entry.experts_per_token,
         "longest_context_tokens": entry.context_tokens,
         "kv_cache_bytes_per_token": cache,
         "kv_cache_bytes": cache * context_tokens * sequences if cache is not None else None,

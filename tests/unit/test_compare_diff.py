@@ -57,6 +57,26 @@ def test_figures_and_ratios(sizer):
     assert rows["class_by_total"]["ratios"] == [None, None]
 
 
+def test_what_a_model_does_not_have_is_zero_and_a_difference(sizer):
+    """A dense model has no experts: its rows differ from a mixture's, which has no dense FFN; nothing is unknown."""
+    outcome = sizer("compare", MOE, "Qwen/Qwen3-0.6B", "--offline", "--json")
+    rows = {row["key"]: row for row in outcome.json["report"]["rows"]}
+    for key in ("routed_experts", "experts_per_token", "moe_layers", "part.routed_experts", "part.dense_ffn"):
+        assert (0 in rows[key]["values"], rows[key]["differs"]) == (True, True)
+    assert rows["shared_experts"]["values"] == [0, 0]
+    shown = sizer("compare", MOE, "Qwen/Qwen3-0.6B", "--offline").out
+    assert "* experts " in shown
+    assert "not known" not in shown
+
+
+def test_a_dash_is_explained_where_there_is_one(sizer):
+    """What the catalog does not know is a dash, as is the speed of a model that does not fit; the last line says so."""
+    assert "- not known" in sizer("compare", MOE, "Qwen/Qwen3-8B", "--offline").out
+    shown = " ".join(sizer("compare", MOE, OTHER, "--offline", "--on", "rtx-4090").out.split())
+    assert "no ceiling (-) where a model does not fit" in shown
+    assert "; - not known" not in shown
+
+
 def test_a_place_is_compared_too(sizer):
     """With --on every model has its fit and its ceiling there; a model that does not fit has none."""
     report = sizer("compare", MOE, OTHER, "--offline", "--on", "rtx-4090", "--json").json["report"]

@@ -54,6 +54,10 @@ def show(report: Comparison, console: Console) -> None:
     said = [f"* differs; cache and memory at {format_integer(report.context_tokens)} tokens{each}"]
     if any(model.known_from == "catalog" for model in report.models):
         said.append("~ from the catalog, no headers read")
+    if any(None in row.values for row in report.rows if not row.key.startswith("speed.")):
+        said.append("- not known")
+    if any(None in row.values for row in report.rows if row.key.startswith("speed.")):
+        said.append("no ceiling (-) where a model does not fit, or its speed is not known")
     console.print(Text("; ".join(said), style="dim"))
     for notice in report.warnings:
         console.print(Text(f"warning: {safe(notice.message)}", style="yellow"))
@@ -102,4 +106,4 @@ def _value(row: ComparisonRow, place: int) -> str:
 
 
 def _ratio(ratio: float | None) -> str:
-    return "" if ratio is None else "=" if ratio == 1 else f"x{format_rate(ratio)}"
+    return "" if not ratio else "=" if ratio == 1 else f"x{format_rate(ratio)}"
