@@ -16,7 +16,7 @@ from rich.text import Text
 
 from sizer.render.text import safe
 
-__all__ = ["bar", "console", "heading", "is_unicode", "key_values", "safe", "table"]
+__all__ = ["bar", "console", "heading", "is_unicode", "key_values", "left_out", "safe", "table"]
 
 DEFAULT_WIDTH = 80
 MAX_WIDTH = 120
@@ -73,6 +73,11 @@ def bar(share: float, width: int, *, unicode: bool = True, style: str = "cyan") 
 def heading(text: str) -> Text:
     """A section title."""
     return Text(text, style="bold")
+
+
+def left_out(*titles: str) -> Text:
+    """The line below a table whose columns do not all find room."""
+    return Text(f"Left out at this width, see --json: {', '.join(titles)}", style="dim")
 
 
 def table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], *, header: bool = True) -> Table:

@@ -9,7 +9,7 @@ from rich.text import Text
 from sizer.catalog.listing import CatalogDetail, CatalogList
 from sizer.catalog.models import CatalogEntry
 from sizer.catalog.verify import Check, Verification
-from sizer.render.terminal import heading, key_values, safe, table
+from sizer.render.terminal import heading, key_values, left_out, safe, table
 from sizer.sizing.size_class import label
 from sizer.units import format_bytes, format_count, format_integer, format_tokens, plural, split_billions
 
@@ -35,6 +35,8 @@ def show_list(report: CatalogList, console: Console) -> None:
             for name, total, active, *_ in rows:
                 console.print(Text(f"{name}: {total} total, {active} active"))
         console.print()
+        if narrow := [*(["context"] if room < 0 else []), *(["licence"] if room < _LICENCE_WIDTH else [])]:
+            console.print(left_out(*narrow))
     shown = f"{len(report.models)} of {plural(report.catalog_models, 'model')}"
     unknown = f"; {report.unknown} left out, whose figure is not known" if report.unknown else ""
     mark = f"; {_MARK} is declared, not counted" if any(entry.basis == "declared" for entry in report.models) else ""

@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from sizer.comparison import ComparedModel, Comparison, ComparisonRow
-from sizer.render.terminal import safe, table
+from sizer.render.terminal import left_out, safe, table
 from sizer.units import (
     format_bytes,
     format_count,
@@ -50,6 +50,8 @@ def show(report: Comparison, console: Console) -> None:
             console.print()
         console.print(_table(report, [0, *others[start : start + room]], has_ratio=has_ratio))
     console.print()
+    if not has_ratio:
+        console.print(left_out("ratio"))
     each = "" if report.sequences == 1 else f" in each of {format_integer(report.sequences)} sequences"
     said = [f"* differs; cache and memory at {format_integer(report.context_tokens)} tokens{each}"]
     if any(model.known_from == "catalog" for model in report.models):

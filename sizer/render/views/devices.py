@@ -7,7 +7,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from sizer.render.terminal import heading, safe, table
+from sizer.render.terminal import heading, left_out, safe, table
 from sizer.sizing.devices import DeviceList, DeviceRow
 from sizer.units import format_bytes, format_gib, format_teraflops, format_usd, plural
 
@@ -27,11 +27,11 @@ def show(report: DeviceList, console: Console) -> None:
     columns = [
         ("--on", "left!"), ("memory", "right!"), ("usable", "right!"), ("bandwidth", "right!"),
         ("TFLOP/s", "right!"), ("an hour", "right!"),
-    ][:room]  # fmt: skip
+    ]  # fmt: skip
     rows = {kind: [_row(row)[:room] for row in rows] for kind, rows in groupby(report.devices, lambda r: r.device.kind)}
     for kind, held in rows.items():
         console.print(heading(_KINDS[kind]))
-        console.print(table(columns, held))
+        console.print(table(columns[:room], held))
         console.print()
     said = [f"{plural(len(report.devices), 'device')} of {report.known}"]
     said.append("`~` marks an assumed share of the memory; TFLOP/s are dense, in 16 bits")
@@ -39,6 +39,8 @@ def show(report: DeviceList, console: Console) -> None:
         "Several: `--on 2xh100`; another size that is sold: `--on m4-max,memory=64GB`; an amount: `--on memory=24GB`"
     )
     said.append("GiB are 2^30 bytes, and so are the GB in a device's name; GB alone are 10^9")
+    if narrow := [title for title, _ in columns[room:]]:
+        console.print(left_out(*narrow))
     console.print(Text(". ".join(said) + ". Sources and dates: --json.", style="dim"))
 
 

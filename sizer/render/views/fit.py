@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sizer.catalog.fitting import AS_STORED, CatalogFit, FitList
-from sizer.render.terminal import safe, table
+from sizer.render.terminal import left_out, safe, table
 from sizer.render.views.sizing import UNITS_NOTE
 from sizer.units import (
     format_bytes,
@@ -26,6 +26,8 @@ __all__ = ["show"]
 _ROOM = ((96, 7), (76, 6), (56, 5), (0, 4))
 """Widths of the screen, and how many columns find room on it."""
 _LEAST_NAME = 7
+_LONG = {"as": "weights' format", "longest": "longest context"}
+"""Titles that say nothing without their column."""
 _ORDERS = {
     "best": "12 months back from the newest, the largest first, then the 12 before",
     "total": "the largest first",
@@ -54,6 +56,8 @@ def show(report: FitList, console: Console) -> None:
         left = max(_LEAST_NAME, console.width - sum(others))
         _print_rows(columns[:room], rows, left, console)
         console.print()
+        if narrow := [_LONG.get(title, title) for title, _ in columns[room:]]:
+            console.print(left_out(*narrow))
     console.print(Text(_footer(report, has_longest=room == _ROOM[0][1]), style="dim"))
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from sizer.anatomy.parameters import Experts
 from sizer.catalog.claims import Claim
 from sizer.inspection import Inspection, Inspections
-from sizer.render.terminal import bar, heading, is_unicode, key_values, safe, table
+from sizer.render.terminal import bar, heading, is_unicode, key_values, left_out, safe, table
 from sizer.render.views.sizing import show_fit, show_fit_rows, show_memory
 from sizer.sizing.size_class import label
 from sizer.units import format_bytes, format_count, format_integer, format_percent, plural
@@ -73,7 +73,7 @@ def show(report: Inspection, console: Console) -> None:
             console.print(Text(f"{label}: {said}"))
     if report.components:
         console.print()
-        console.print(_parts(report, console))
+        _show_parts(report, console)
     if report.weights_bytes is not None or report.memory.kv_cache_bytes is not None:
         console.print()
         show_memory(report.memory, console)
@@ -196,7 +196,7 @@ def _storage(report: Inspection) -> str:
     return "as " + ", ".join(f"{safe(row.storage)} {format_percent(row.bytes / size, 0)}" for row in rows)
 
 
-def _parts(report: Inspection, console: Console) -> object:
+def _show_parts(report: Inspection, console: Console) -> None:
     """One row a component: total and active, with shares and bars as far as the width allows."""
     titles = {part.name: safe(_TITLES.get(part.name, part.name), 24) for part in report.components}
     total = sum(part.total_parameters for part in report.components) or 1
@@ -212,7 +212,9 @@ def _parts(report: Inspection, console: Console) -> object:
         rows.append(row)
     cells = [("", "right!"), ("", "left!")][: len(_share_cells(1, 1, width, unicode, "")) - 1]
     columns = [("part", "left!"), ("total", "right!"), *cells]
-    return table([*columns, ("active", "right!"), *cells] if active else columns, rows)
+    console.print(table([*columns, ("active", "right!"), *cells] if active else columns, rows))
+    if not cells:
+        console.print(left_out("shares"))
 
 
 def _share_cells(count: int | None, whole: int, width: int, unicode: bool, style: str) -> list[str | Text]:

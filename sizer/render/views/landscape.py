@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sizer.catalog.landscape import Landscape, LandscapeRow
-from sizer.render.terminal import is_unicode, safe
+from sizer.render.terminal import is_unicode, left_out, safe
 from sizer.units import format_count, format_percent, plural
 
 __all__ = ["TICKS", "axis_range", "figure", "footer", "show", "tick_label"]
@@ -32,6 +32,8 @@ def show(report: Landscape, console: Console) -> None:
     for row in report.rows:
         console.print(screen.line(row), no_wrap=True, overflow="ignore", crop=False)
     console.print()
+    if narrow := [*([] if screen.bar else ["bars"]), *([] if screen.has_share else ["share"])]:
+        console.print(left_out(*narrow))
     console.print(Text(footer(report, screen.key), style="dim"))
 
 

@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from sizer.render.terminal import bar, heading, is_unicode, safe, table
+from sizer.render.terminal import bar, heading, is_unicode, left_out, safe, table
 from sizer.sizing.token_path import LayerKind, Step, TokenPath
 from sizer.units import format_bytes, format_count, format_percent, format_rate, plural
 
@@ -24,6 +24,8 @@ _TITLES = {
     "vision": "vision", "audio": "audio", "other_encoders": "other encoders", "projector": "projector",
 }  # fmt: skip
 _GRID_WIDTH = 64
+_WIDE = 76
+"""Columns from which on a part has room for what it does."""
 _LAYER_SECONDS = (0.05, 0.35)
 _WHOLE_SECONDS = 9.0
 
@@ -33,6 +35,8 @@ def show(report: TokenPath, console: Console) -> None:
     console.print(heading(_headline(report)))
     console.print()
     console.print(_table(report, console))
+    if console.width < _WIDE:
+        console.print(left_out("what each part does"))
     if (example := _example(report, console)) is not None:
         console.print()
         console.print(example)
@@ -110,7 +114,7 @@ def _headline(report: TokenPath) -> str:
 
 def _table(report: TokenPath, console: Console) -> RenderableType:
     """One row a part: what it does, what one token reads of what is held."""
-    wide = console.width >= 76
+    wide = console.width >= _WIDE
     rows: list[list[str | Text]] = [_row(step, console, wide) for step in report.before]
     several = len({kind.stack for kind in report.layers}) > 1
     for kind in report.layers:

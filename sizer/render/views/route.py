@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sizer import units
-from sizer.render.terminal import bar, heading, is_unicode, key_values, table
+from sizer.render.terminal import bar, heading, is_unicode, key_values, left_out, table
 from sizer.render.text import safe
 from sizer.routing.gates import GateResult
 from sizer.routing.simulate import Flow, ModelReport, RouteReport
@@ -39,6 +39,8 @@ def route_view(report: RouteReport, console: Console) -> None:
     console.print()
     console.print(heading("What moves the saving most (each input 20 % down, 20 % up)"))
     console.print(_tornado(report, unicode, is_wide=console.width >= _WIDE))
+    if console.width < _WIDE:
+        console.print(left_out("saved a month"))
     console.print()
     console.print(key_values(_facts(report)))
     console.print()

@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from sizer.render.terminal import heading, key_values, safe, table
+from sizer.render.terminal import heading, key_values, left_out, safe, table
 from sizer.sizing.fit import Fit, Narrower
 from sizer.sizing.formats import weight_format
 from sizer.sizing.memory import LayerCache, Memory
@@ -121,7 +121,7 @@ def show_fit(fits: Sequence[Fit], console: Console) -> None:
         _show_assumptions([fit.speed for fit in asked if fit.speed is not None], console)
     if found := [fit for fit in fits if not fit.is_asked]:
         console.print(heading("Smallest places that hold it"))
-        console.print(Padding(_places(found, console), (0, 0, 0, 2)))
+        _show_places(found, console)
 
 
 def where_it_fits(fit: Fit) -> str:
@@ -204,7 +204,7 @@ def _show_assumptions(speeds: Sequence[Speed], console: Console) -> None:
     console.print(Padding(Text(f"- measure it: {'; '.join(measures)}", style="dim"), (0, 0, 0, 2)))
 
 
-def _places(fits: Sequence[Fit], console: Console) -> RenderableType:
+def _show_places(fits: Sequence[Fit], console: Console) -> None:
     cells = []
     for fit in fits:
         decode = fit.speed.decode if fit.speed is not None else None
@@ -221,7 +221,13 @@ def _places(fits: Sequence[Fit], console: Console) -> RenderableType:
         ("--on", "left!"), ("has", "right!"), ("context", "right!"), ("tokens/s", "right!"), ("an hour from", "right!"),
     ]  # fmt: skip
     room = 5 if console.width >= 76 else 3
-    return table(columns[:room], [row[:room] for row in cells])
+    console.print(Padding(table(columns[:room], [row[:room] for row in cells]), (0, 0, 0, 2)))
+    _show_left_out(columns[room:], console)
+
+
+def _show_left_out(columns: Sequence[tuple[str, str]], console: Console) -> None:
+    if columns:
+        console.print(left_out(*(title for title, _ in columns)))
 
 
 def show_fit_rows(named: Sequence[tuple[str, Fit]], console: Console) -> None:
@@ -241,6 +247,7 @@ def show_fit_rows(named: Sequence[tuple[str, Fit]], console: Console) -> None:
     columns = [("model", "left"), ("on", "left!"), ("fits", "left!"), ("left", "right!"), ("tokens/s", "right!")]
     room = 5 if console.width >= 76 else 4
     console.print(table(columns[:room], [row[:room] for row in rows]))
+    _show_left_out(columns[room:], console)
 
 
 def byte_range(bounds: tuple[int, int]) -> str:

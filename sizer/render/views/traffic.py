@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from sizer import units
-from sizer.render.terminal import bar, heading, is_unicode, key_values, table
+from sizer.render.terminal import bar, heading, is_unicode, key_values, left_out, table
 from sizer.render.text import safe
 from sizer.routing.exports.report import ConfigCheck, ExportReport
 from sizer.routing.traffic.report import ScoreReport, SqlReport, TrafficReport
@@ -25,6 +25,8 @@ def traffic_section(traffic: TrafficReport, console: Console) -> None:
     console.print(key_values(_facts(traffic)))
     console.print()
     console.print(_models(traffic, is_wide=console.width >= _WIDE))
+    if console.width < _WIDE:
+        console.print(left_out("tokens in", "tokens out"))
     console.print()
     console.print(heading("All of it, a share on the large model ($/month)"))
     console.print(_what_if(traffic, is_unicode(console), is_wide=console.width >= _WIDE))
