@@ -5,10 +5,9 @@ Everything here is a pure function of a `Checkpoint`: no network, no clock.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from math import prod
 from typing import Any
 
 from sizer.anatomy.estimate import Estimate, estimate_from_bytes, estimate_from_config
@@ -156,7 +155,7 @@ def inspect_checkpoint(
     parts = examine(checkpoint) if parts is None else parts
     checkpoint = told_by_tensors(checkpoint, parts)
     counts = _counts(checkpoint, parts)
-    stored = sum(tensor.size_bytes for p in parts for header in p.part.headers for tensor in header.tensors)
+    stored = sum(group.total_bytes for p in parts for group in p.unpacked.stored)
     unread = [entry for part in checkpoint.parts for entry in part.unread]
     is_whole = bool(parts) and checkpoint.has_all_weights
     is_sized = bool(unread) and all(entry.size_bytes for entry in unread)
@@ -412,8 +411,7 @@ def _storage(parts: Sequence[PartAnatomy]) -> tuple[Storage, ...]:
 
 
 def _stored_elements(parts: Sequence[PartAnatomy]) -> int:
-    shapes = Counter(tensor.shape for p in parts for header in p.part.headers for tensor in header.tensors)
-    return sum(prod(shape) * tensors for shape, tensors in shapes.items())
+    return sum(group.elements for p in parts for group in p.unpacked.stored)
 
 
 def warnings_of(checkpoint: Checkpoint, parts: Sequence[PartAnatomy]) -> tuple[Notice, ...]:
@@ -455,7 +453,6 @@ def _claims(checkpoint: Checkpoint, parts: Sequence[PartAnatomy], counts: _Count
     if len(parts) != 1 or counts.total is None or checkpoint.format not in ("safetensors", "gguf"):
         return ()
     part = parts[0].part
-    stored = (tensor for header in part.headers for tensor in header.tensors)
     index: dict[str, Any] = next((doc for name, doc in part.documents.items() if name.endswith(".index.json")), {})
     own = next((header.metadata for header in part.headers if "total_parameters" in header.metadata), {})
     stated = Statements(
@@ -465,7 +462,7 @@ def _claims(checkpoint: Checkpoint, parts: Sequence[PartAnatomy], counts: _Count
         index_total_size=_integer(index.get("total_size")),
         entry=_entry(checkpoint),
     )
-    return reconcile(counts_of(parts[0].anatomy, stored), stated)
+    return reconcile(counts_of(parts[0].anatomy, parts[0].unpacked.stored), stated)
 
 
 def _integer(value: object) -> int | None:

@@ -7,6 +7,7 @@ config.json says only how many a token uses.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import field, replace
@@ -28,6 +29,8 @@ __all__ = ["ActiveRouted", "ExpertLayers", "find_experts", "notices_about", "rou
 
 Block = tuple[str, tuple[int, ...]]
 """One MoE layer: the name template up to its experts, and the numbers in it."""
+Indices = tuple[tuple[int, ...], ...]
+"""The numbers of each tensor of a group."""
 
 
 _EVENLY = "the mean if the router picks every expert equally often; several picks can fall on one set of weights"
@@ -161,7 +164,7 @@ def _choosers(rest: Sequence[LogicalTensor], head: str, outer: tuple[int, ...], 
 def _collect(groups: Sequence[LogicalTensor], evidence: _Evidence, router_rows: dict[str, set[int]]) -> ExpertLayers:
     words = vocabulary()
     sizes: dict[Block, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    indexed: dict[Block, set[int]] = defaultdict(set)
+    alike: dict[tuple[str, int, int, Indices], int] = defaultdict(int)  # `gate_proj` and `up_proj` of the same experts
     fused: dict[Block, int] = {}
     homes = [None if words.shared_experts.any(group.name.split(".")) else _home(group, evidence) for group in groups]
     firsts = _first_numbers(groups, homes, router_rows)
@@ -169,21 +172,23 @@ def _collect(groups: Sequence[LogicalTensor], evidence: _Evidence, router_rows: 
         if home is None:
             continue
         first = firsts.get((home.head, home.bank), 0)
+        if home.fused is None:
+            alike[home.head, home.stars, first, group.indices] += group.parameters
+            continue
         for index in group.indices:
             block = home.head, index[: home.stars]
-            if home.fused is None:
-                expert = first + index[home.stars]
-                indexed[block].add(expert)
-                sizes[block][expert] += group.parameters
-            elif (home.head, home.bank) in firsts:  # one of several sets
+            if (home.head, home.bank) in firsts:  # one of several sets
                 for expert in range(first, first + home.fused):
-                    indexed[block].add(expert)
                     sizes[block][expert] += group.parameters // home.fused
             else:
                 fused[block] = max(home.fused, fused.get(block, 0))
                 sizes[block][-1] += group.parameters
+    for (head, stars, first, indices), parameters in alike.items():
+        for index in indices:
+            sizes[head, index[:stars]][first + index[stars]] += parameters
     # `experts.0` alone is a dense layer under another name
-    counts = {block: len(seen) for block, seen in indexed.items() if len(seen) > 1}
+    numbered = {block: len(by_expert) - (-1 in by_expert) for block, by_expert in sizes.items()}
+    counts = {block: count for block, count in numbered.items() if count > 1}
     counts.update({block: max(count, counts.get(block, 0)) for block, count in fused.items()})
     routed, rest = _split(groups, [(home.head, home.stars) if home else None for home in homes], counts)
     rows = {block: rows for block in counts if (rows := _rows_of(block, router_rows))}
@@ -248,10 +253,11 @@ def _first_numbers(
     """
     tails: dict[tuple[str, str], set[str]] = defaultdict(set)
     counts: dict[tuple[str, str], int] = defaultdict(int)
+    largest = functools.cache(lambda indices, stars: max(index[stars] for index in indices))
     for group, home in zip(groups, homes, strict=True):
         if home is not None and len(group.shape or (0, 0)) > 1:
             tails[home.head, home.bank].add(home.tail)
-            count = max(index[home.stars] for index in group.indices) + 1 if home.fused is None else home.fused
+            count = largest(group.indices, home.stars) + 1 if home.fused is None else home.fused
             counts[home.head, home.bank] = max(count, counts[home.head, home.bank])
     firsts: dict[tuple[str, str], int] = {}
     for head, bank in sorted(tails):
@@ -398,8 +404,13 @@ def _split(
 ) -> tuple[list[LogicalTensor], list[LogicalTensor]]:
     """Groups in routed experts and the rest; one whose blocks are of both kinds is cut in two."""
     routed, rest = [], []
+
+    @functools.cache
+    def among(indices: Indices, head: str, stars: int) -> Indices:
+        return tuple(index for index in indices if (head, index[:stars]) in counts)
+
     for group, place in zip(groups, places, strict=True):
-        inside = tuple(i for i in group.indices if place and (place[0], i[: place[1]]) in counts)
+        inside = among(group.indices, *place) if place else ()
         if len(inside) == group.count:
             routed.append(group)
         elif not inside:

@@ -135,8 +135,8 @@ def read_mixers(placed: Sequence[tuple[str, LogicalTensor]], settings: Settings)
             continue
         stack = ".".join(segments[:star])
         if component not in ("mixer", "norms", "other") and not _roles().convolution.any(segments[star + 1 :]):
-            for index in group.indices:
-                stacks[stack].setdefault(index[0], defaultdict(dict))
+            for layer in {index[0] for index in group.indices}:
+                stacks[stack].setdefault(layer, defaultdict(dict))
             continue
         rest = segments[star + 1 :]
         for index in group.indices:

@@ -172,12 +172,14 @@ def _place_predictions(placed: Sequence[Placed], width: int, settings: Settings)
     say_unnamed("prediction layers", [stack if n is None else f"{stack}.{n}" for stack, n in found], settings)
     for component, group in placed:
         stack = group.name.partition(".*")[0]
-        own = tuple(i for i in group.indices if "*" in group.name and (stack, i[0]) in found)
+        numbers = {number for name, number in found if name == stack} if "*" in group.name else set()
+        own = tuple(index for index in group.indices if index[0] in numbers) if numbers else ()
         if any(number is None and group.name.startswith(f"{module}.") for module, number in found):
             own = group.indices
         if component == "" and own:
             yield "mtp", replace(group, indices=own)
-            rest = tuple(index for index in group.indices if index not in set(own))
+            taken = set(own)
+            rest = tuple(index for index in group.indices if index not in taken)
             yield from [("", replace(group, indices=rest))] if rest else []
         else:
             yield component, group

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
-from math import prod
 
 from sizer.anatomy.parameters import Anatomy
 from sizer.anatomy.parts import TOWERS
 from sizer.catalog.claims import Counts
-from sizer.headers.interface import StoredTensor
+from sizer.quantization.interface import StoredGroup
 
 __all__ = ["counts_of"]
 
@@ -24,18 +22,16 @@ _COMPANIONS = frozenset(
 """Last part of the names of quantisation state, in the words of the formats that write them."""
 
 
-def counts_of(anatomy: Anatomy, stored: Iterable[StoredTensor]) -> Counts:
+def counts_of(anatomy: Anatomy, stored: Iterable[StoredGroup]) -> Counts:
     """The counts of one model with what its files hold beside parameters: copies, buffers, scales, packed tensors.
 
     `stored` are the tensors that `anatomy` was made of, as the files hold them.
     """
     elements = size = scales = 0
-    alike = Counter((name.rpartition(".")[2], shape, size_bytes) for name, _, shape, size_bytes in stored)
-    for (leaf, shape, size_bytes), tensors in alike.items():
-        count = tensors * prod(shape)
-        elements += count
-        size += tensors * size_bytes
-        scales += count if _is_companion(leaf) else 0
+    for group in stored:
+        elements += group.elements
+        size += group.total_bytes
+        scales += group.elements if _is_companion(group.leaf.rpartition(".")[2]) else 0
     parts = {component.name: component.total_parameters for component in anatomy.components}
     head = parts.get("output_head", 0)
     kept = anatomy.total + anatomy.tied_copy_parameters + anatomy.buffers

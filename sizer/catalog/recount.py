@@ -121,7 +121,7 @@ def _packing(part: PartAnatomy) -> str | None:
 
 
 def _counts(part: PartAnatomy) -> Counts:
-    return counts_of(part.anatomy, (tensor for header in part.part.headers for tensor in header.tensors))
+    return counts_of(part.anatomy, part.unpacked.stored)
 
 
 def _why_not(report: Inspection) -> str:

@@ -7,11 +7,36 @@ template with `*` where numbers stand, and the tuples of numbers that occur.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
+from typing import NamedTuple
 
 from sizer.notices import Notice
 from sizer.values import frozen
 
-__all__ = ["LogicalTensor", "Unpacked"]
+__all__ = ["LogicalTensor", "StoredGroup", "Unpacked"]
+
+
+class StoredGroup(NamedTuple):
+    """Stored tensors of one kind, as the files hold them: nothing unpacked, second copies of a name included."""
+
+    leaf: str
+    """What the names end with: `weight`, `weight_scale_inv`, `weight.absmax`."""
+    shape: tuple[int, ...]
+    """Of one tensor as stored, slowest dimension first."""
+    size_bytes: int
+    """Of one tensor."""
+    tensors: int
+    """How many there are."""
+
+    @property
+    def elements(self) -> int:
+        """Stored elements of all of them."""
+        return prod(self.shape) * self.tensors
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all of them."""
+        return self.size_bytes * self.tensors
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,10 +74,12 @@ class LogicalTensor:
 class Unpacked:
     """What a part of a checkpoint holds, unpacked.
 
-    The bytes of `tensors` and `dropped_bytes` sum to the bytes stored.
+    The bytes of `tensors` and `dropped_bytes` sum to those of `stored`.
     """
 
     tensors: tuple[LogicalTensor, ...]
+    stored: tuple[StoredGroup, ...] = ()
+    """What the tensors were made of."""
     scheme: str | None = None
     """The quantisation scheme in words (`GPTQ 4-bit, group 128`), None for an unquantised checkpoint."""
     bits: float | None = None

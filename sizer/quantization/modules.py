@@ -31,8 +31,8 @@ _PARAMETER_PARENTS = frozenset({"weight", "centroids", "res_centroids", "outlier
 _UNUSUAL_PARENTS = (*_PARAMETER_PARENTS, ".quant_state", "._data")
 
 Numbers = tuple[int, ...]
-Repeated = dict[str, int]
-"""Bytes of tensors whose name was met before, by name template."""
+Repeated = dict[tuple[str, Kind], int]
+"""How many tensors had a name that was met before, by name template and kind."""
 
 
 def template_of(name: str) -> tuple[str, Numbers]:
@@ -41,7 +41,7 @@ def template_of(name: str) -> tuple[str, Numbers]:
 
 
 def group_modules(stored: Iterable[StoredTensor]) -> tuple[list[Module], Repeated]:
-    """Modules that are alike, sorted by path, and the bytes of tensors whose name was met before.
+    """Modules that are alike, sorted by path, and the tensors whose name was met before.
 
     About a microsecond a tensor and one more a module: leaves, shapes and the levels of a name are looked up,
     not parsed again, and what a module holds so far is one integer.
@@ -75,8 +75,8 @@ class _Templates:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, Numbers]] = {"": ("", ())}
-        self._pieces: dict[str, tuple[str, Numbers]] = {}
-        self._joined: dict[tuple[str, str], str] = {}
+        self._joined: dict[tuple[str, str], tuple[str, Numbers]] = {}
+        """What a template and one more piece lead to: the longer template, and the numbers of the piece."""
 
     def of(self, path: str) -> tuple[str, Numbers]:
         """Template and numbers of a dotted path."""
@@ -84,14 +84,11 @@ class _Templates:
         above = self._known.get(parent)
         if above is None:
             above = self._known[parent] = self.of(parent) if parent.count(".") < 60 else template_of(parent)
-        below = self._pieces.get(piece)
-        if below is None:
-            below = self._pieces[piece] = template_of(piece)
-        key = (above[0], below[0])
-        template = self._joined.get(key)
-        if template is None:
-            template = self._joined[key] = f"{key[0]}.{key[1]}" if dot else key[1]
-        return template, above[1] + below[1]
+        joined = self._joined.get((above[0], piece))
+        if joined is None:
+            below, numbers = template_of(piece)
+            joined = self._joined[above[0], piece] = f"{above[0]}.{below}" if dot else below, numbers
+        return (joined[0], above[1] + joined[1]) if joined[1] else (joined[0], above[1])
 
 
 class _Contents:
@@ -175,8 +172,8 @@ def _merge(alike: dict[tuple[str, int], list[Numbers]], contents: _Contents) -> 
         tensors = dict(held)
         if len(tensors) < len(held):
             for leaf, kind in _again(held[::-1]):
-                name = join(template, leaf)
-                repeated[name] = repeated.get(name, 0) + kind.size_bytes * len(numbers)
+                key = join(template, leaf), kind
+                repeated[key] = repeated.get(key, 0) + len(numbers)
         merged.setdefault((template, frozenset(tensors.items())), []).extend(numbers)
     modules = [
         Module(path=template, tensors=dict(sorted(tensors)), indices=tuple(sorted(numbers)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from sizer.notices import Notice
 from sizer.quantization.declared import Declared
 from sizer.quantization.format import Module, Weight, group_words, join, name_of
+from sizer.quantization.modules import Repeated
 from sizer.units import format_percent, plural
 
 __all__ = ["Pair", "remarks", "scheme_words"]
@@ -35,9 +36,7 @@ def scheme_words(pairs: list[Pair]) -> tuple[str | None, float | None]:
     return " + ".join(named), int(mean) if mean == int(mean) else mean
 
 
-def remarks(
-    pairs: list[Pair], declared: Declared, repeated: Mapping[str, int], *, is_refuted: bool
-) -> Iterator[Notice]:
+def remarks(pairs: list[Pair], declared: Declared, repeated: Repeated, *, is_refuted: bool) -> Iterator[Notice]:
     """What was unknown, left open, contradicted or stored twice."""
     yield from _doubts(pairs, is_known=False, code="quantization.unknown", used="stored elements are counted")
     yield from _doubts(pairs, is_known=True, code="quantization.inexact", used="the likeliest count is used")
@@ -45,10 +44,10 @@ def remarks(
     for key in dict.fromkeys(declared.unusable):
         yield Notice(code="config.type", message=f"`{key}` of the configuration is not a JSON object; it was ignored.")
     if repeated:
-        name = next(iter(repeated))
+        names = list(dict.fromkeys(name for name, _ in repeated))
         yield Notice(
             code="quantization.repeated_name",
-            message=f"{plural(len(repeated), 'name')} stored more than once, `{name}` first; each is counted once",
+            message=f"{plural(len(names), 'name')} stored more than once, `{names[0]}` first; each is counted once",
         )
 
 

@@ -7,17 +7,17 @@ what they leave open. Rotary tables, masks and tied heads are kept: the anatomy 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sizer.headers.interface import StoredTensor
 from sizer.quantization.declared import read_declared
 from sizer.quantization.decode import decode
-from sizer.quantization.format import join
+from sizer.quantization.format import Module, join
 from sizer.quantization.formats import PLAIN
-from sizer.quantization.interface import LogicalTensor, Unpacked
-from sizer.quantization.modules import group_modules
+from sizer.quantization.interface import LogicalTensor, StoredGroup, Unpacked
+from sizer.quantization.modules import Repeated, group_modules
 from sizer.quantization.remarks import Pair, remarks, scheme_words
 from sizer.quantization.state import dropped_reason
 
@@ -38,14 +38,17 @@ def unpack(
     `config` is the parsed config.json, `documents` the JSON files beside the weights by name, `metadata` the
     files' own. All three may be missing or wrong: they never raise. The bytes of the result sum to those given.
     """
-    modules, repeated = group_modules(_dotted(stored))
+    stored = tuple(stored)
+    modules, repeated = group_modules(stored)
+    if separator := _separator(modules):
+        modules, repeated = group_modules(_dotted(stored, separator))
     declared = read_declared(config, documents, metadata)
     read, is_refuted = decode(modules, declared)
     pairs = [(module, weight) for module, weights in read for weight in weights]
     is_quantised = any(weight.bits is not None for _, weight in pairs) or bool(declared.method)
     dropped: dict[str, int] = {}
     if repeated:
-        dropped["second copies of a name"] = sum(repeated.values())
+        dropped["second copies of a name"] = sum(kind.size_bytes * count for (_, kind), count in repeated.items())
     for module, weights in read:
         used = {leaf for weight in weights for leaf in weight.uses}
         rest = {leaf: kind for leaf, kind in module.tensors.items() if leaf not in used}
@@ -59,6 +62,7 @@ def unpack(
     scheme, bits = scheme_words(pairs)
     return Unpacked(
         tensors=tuple(_logical(pairs)),
+        stored=tuple(_stored(modules, repeated)),
         scheme=scheme,
         bits=bits,
         is_known=all(weight.is_known for _, weight in pairs),
@@ -68,24 +72,34 @@ def unpack(
     )
 
 
-_SEPARATORS = ("/", "::", "__", "_")
+def _stored(modules: Iterable[Module], repeated: Repeated) -> Iterable[StoredGroup]:
+    """What the files hold, by kind."""
+    for module in modules:
+        for leaf, kind in module.tensors.items():
+            yield StoredGroup(leaf, kind.shape, kind.size_bytes, len(module.indices))
+    for (name, kind), count in repeated.items():
+        yield StoredGroup(name.rpartition(".")[2], kind.shape, kind.size_bytes, count)
 
 
-def _dotted(stored: Iterable[StoredTensor]) -> Iterable[StoredTensor]:
-    """Names with dots where they are parted by something else: `layer_0/attention/query`, `layer::0::query::weight`.
+_SEPARATORS = (".", "/", "::", "__", "_")
+
+
+def _separator(modules: Sequence[Module]) -> str:
+    """What parts the names where it is no dot: `layer_0/attention/query`, `layer::0::query::weight`; else empty.
 
     Parted they are where most have three segments, and dots come first: `layers.0.q_proj.weight` stays. Underscores do
     not part names whose last segment, after a dot, has one too.
     """
-    stored = tuple(stored)
-    for separator in (".", *_SEPARATORS):
-        if 2 * sum(tensor.name.count(separator) > 1 for tensor in stored) > len(stored):
-            break
-    else:
-        return stored
-    leaves = (tensor.name.rpartition(".")[2] for tensor in stored if "." in tensor.name)
-    if separator == "." or (separator == "_" and any("_" in leaf for leaf in leaves)):  # `lycoris_attn_q.lokr_w1`
-        return stored
+    names = [(join(module.path, leaf), len(module.indices)) for module in modules for leaf in module.tensors]
+    half = sum(count for _, count in names) / 2
+    parted = (s for s in _SEPARATORS if sum(count for name, count in names if name.count(s) > 1) > half)
+    separator = next(parted, ".")
+    has_words = any("_" in name.rpartition(".")[2] for name, _ in names if "." in name)  # `lycoris_attn_q.lokr_w1`
+    return "" if separator == "." or (separator == "_" and has_words) else separator
+
+
+def _dotted(stored: Iterable[StoredTensor], separator: str) -> Iterable[StoredTensor]:
+    """The tensors under names that are parted by dots."""
     return (tensor._replace(name=_BRACKETS.sub(r".\1", tensor.name).replace(separator, ".")) for tensor in stored)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from sizer.errors import InvalidDataError, NotFoundError, SizerError, UnavailableError, UsageError
@@ -359,7 +360,7 @@ class _Loader:
             raise InvalidDataError(
                 f"`{path}` is not an index", code="index.form", because="it has no `weight_map` of names to files"
             )
-        if not all(isinstance(shard, str) for shard in weight_map.values()):
+        if {*map(type, weight_map.values())} != {str}:
             raise InvalidDataError(
                 f"`{path}` is not an index",
                 code="index.form",
@@ -410,12 +411,16 @@ class _Loader:
     def _unique(self, headers: list[Header], draft: _Draft) -> tuple[Header, ...]:
         """The headers with every name once; a name that two shards hold stays where the index says, or first."""
         total = sum(len(header.tensors) for header in headers)
-        names = {tensor.name for header in headers for tensor in header.tensors}
-        if draft.weight_map:
-            self._compare_index(names, draft)
         folder = draft.weights.folder
-        if len(names) == total:
-            self._compare_places(headers, draft)
+        before = len(_join(folder, "x")) - 1
+        places: dict[str, str] = {}
+        for header in headers:
+            places.update(dict.fromkeys(map(itemgetter(0), header.tensors), header.path[before:]))
+        if draft.weight_map and draft.weight_map != places:
+            self._compare_index(places, draft)
+            if len(places) == total:
+                self._compare_places(places, draft)
+        if len(places) == total:
             return tuple(headers)
         holders: dict[str, list[str]] = {}
         for header in headers:
@@ -473,17 +478,16 @@ class _Loader:
         if any(notice.code == "gguf.split_count" for notice in notices):
             self._is_whole = self._is_retryable = False
 
-    def _compare_index(self, names: set[str], draft: _Draft) -> None:
-        if draft.weight_map.keys() == names:
-            return
-        ghosts = draft.weight_map.keys() - names
+    def _compare_index(self, places: Mapping[str, str], draft: _Draft) -> None:
+        """Whether the index names the tensors that the headers have; `places` is the file of each."""
+        ghosts = draft.weight_map.keys() - places.keys()
         if ghosts and not draft.missing:
             self._notice(
                 "index.ghost_tensor",
                 f"`{draft.weights.index}` names {plural(len(ghosts), 'tensor')} that no header has "
                 f"({_quoted(sorted(ghosts))}); the headers were counted.",
             )
-        unnamed = names - draft.weight_map.keys()
+        unnamed = places.keys() - draft.weight_map.keys()
         if unnamed:
             self._notice(
                 "index.unnamed_tensor",
@@ -491,17 +495,10 @@ class _Loader:
                 f"({_quoted(sorted(unnamed))}); they were counted.",
             )
 
-    def _compare_places(self, headers: Sequence[Header], draft: _Draft) -> None:
+    def _compare_places(self, places: Mapping[str, str], draft: _Draft) -> None:
         """Whether every tensor is in the file that the index gives for it: loaders look only there."""
         said = draft.weight_map.get
-        before = len(_join(draft.weights.folder, "x")) - 1
-        astray = [
-            tensor.name
-            for header in headers
-            for place in (header.path[before:],)
-            for tensor in header.tensors
-            if said(tensor.name, place) != place
-        ]
+        astray = [name for name, place in places.items() if said(name, place) != place]
         if astray:
             self._notice(
                 "index.wrong_shard",

@@ -13,6 +13,7 @@ __all__ = ["MAX_DEPTH", "parse_document"]
 
 MAX_DEPTH = 64
 """Levels of a JSON document."""
+_NESTS = {dict, list}
 _DECODER = msgspec.json.Decoder()
 
 
@@ -48,15 +49,16 @@ def _integer(digits: str) -> int | float:
 def _is_deeper(value: object, levels: int) -> bool:
     level: list[Any] = [value] if isinstance(value, dict | list) else []
     for _ in range(levels):
-        level = [
-            inner
-            for item in level
-            for inner in (item.values() if isinstance(item, dict) else item)
-            if isinstance(inner, dict | list)
-        ]
+        level = [inner for item in level for inner in _nested(item)]
         if not level:
             return False
     return True
+
+
+def _nested(value: Any) -> list[Any]:
+    """The objects and lists right inside; an index has 90,000 values and none of them is one."""
+    inside = value.values() if isinstance(value, dict) else value
+    return [inner for inner in inside if isinstance(inner, dict | list)] if {*map(type, inside)} & _NESTS else []
 
 
 def _no_json(path: str, why: str) -> InvalidDataError:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from sizer.anatomy.parameters import analyse
 from sizer.catalog.claims import Statements, reconcile
 from sizer.catalog.measure import counts_of
-from sizer.headers.interface import StoredTensor
-from sizer.quantization.interface import LogicalTensor
+from sizer.quantization.interface import LogicalTensor, StoredGroup
 
 
 def logical(name: str, shape: tuple[int, ...], storage: str, stored_bytes: int) -> LogicalTensor:
@@ -37,10 +36,9 @@ def test_what_files_hold_beside_parameters_is_told_apart() -> None:
     counts = counts_of(
         anatomy,
         [
-            StoredTensor("model.embed_tokens.weight", "BF16", (1_000, 16), 32_000),
-            StoredTensor("lm_head.weight", "BF16", (1_000, 16), 32_000),
-            StoredTensor("model.layers.0.mlp.up_proj.weight", "U8", (64, 8), 512),
-            StoredTensor("model.layers.0.mlp.up_proj.weight_scale", "F8_E4M3", (64, 1), 64),
+            StoredGroup("weight", (1_000, 16), 32_000, 2),
+            StoredGroup("weight", (64, 8), 512, 1),
+            StoredGroup("weight_scale", (64, 1), 64, 1),
         ],
     )
     assert (counts.total, counts.tied_copy, counts.scales, counts.packing_gain) == (17_024, 16_000, 64, 512)
