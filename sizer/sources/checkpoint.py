@@ -8,7 +8,7 @@ incomplete; only where nothing can be read is it an error.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -58,16 +58,13 @@ def load_checkpoint(
     path: str | None = None,
     progress: Progress | None = None,
     max_shards: int = MAX_SHARDS,
-    meanwhile: Callable[[], None] | None = None,
 ) -> Checkpoint:
     """The checkpoint that `source` holds, or the one in its subfolder or file `path`.
-
-    `meanwhile` is called once, when the first headers are on their way.
 
     Raises NotFoundError, UnavailableError or InvalidDataError where nothing of it can be read, and
     UsageError for a `path` that is not there.
     """
-    return _Loader(source, reference, path or reference.path, progress, max_shards).load(meanwhile)
+    return _Loader(source, reference, path or reference.path, progress, max_shards).load()
 
 
 class _Loader:
@@ -85,7 +82,7 @@ class _Loader:
         self._root_config: dict[str, Any] = {}
         self._root, self._sets = self._scope(check_path(path, path) if path else "")
 
-    def load(self, meanwhile: Callable[[], None] | None) -> Checkpoint:
+    def load(self) -> Checkpoint:
         """Choose, read, check, assemble."""
         drafts = self._pipeline() or self._modules()
         folders = [] if drafts else self._folders()
@@ -95,8 +92,6 @@ class _Loader:
         adapter = drafts[0].weights.is_adapter
         for draft in drafts:
             self._start(draft)
-        if meanwhile is not None:
-            meanwhile()
         for draft in drafts:
             self._read_documents(draft)
         self._check_count(drafts)

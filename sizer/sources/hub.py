@@ -171,9 +171,9 @@ class HubSource(Source):
     @functools.cached_property
     def _asking(self) -> Job[bytes]:
         where = f"{self._endpoint}/api/models/{quote(self._asked)}/revision/{quote(self._revision, safe='')}?blobs=true"
-        subject, deadline = self._subject(None), self._deadline()
-        return _crew().start(
-            lambda: self._get(where, subject, MAX_LISTING_BYTES, attempts=self._attempts, deadline=deadline)
+        deadline = self._deadline()
+        return _crew().start(  # connecting is a part of it: certificates take as long as an answer
+            lambda: self._get(where, self._subject(None), MAX_LISTING_BYTES, attempts=self._attempts, deadline=deadline)
         )
 
     @functools.cached_property
@@ -422,7 +422,8 @@ class HubSource(Source):
         try:
             yield from _crew().finish(jobs, limit_seconds=self._timeout_seconds + _GRACE_SECONDS, late=late)
         except BaseException:  # Ctrl-C: tell the threads
-            self._transfer.cancelled.set()
+            if "_transfer" in vars(self):
+                self._transfer.cancelled.set()
             raise
 
 

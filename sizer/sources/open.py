@@ -47,7 +47,7 @@ class ReadingSettings:
     max_shards: int = MAX_SHARDS
     progress: Progress | None = None
     meanwhile: Callable[[], None] | None = None
-    """Called while the first headers are on their way: time for what will be needed afterwards."""
+    """Called while the Hub is connected to and asked for the first time: time for what will be needed afterwards."""
 
 
 def read_checkpoint(text: str, settings: ReadingSettings | None = None) -> Checkpoint:
@@ -100,7 +100,6 @@ def _load(source: Source, reference: Reference, settings: ReadingSettings) -> Ch
         path=settings.path,
         progress=settings.progress,
         max_shards=settings.max_shards,
-        meanwhile=settings.meanwhile,
     )
     is_empty = checkpoint.format == "none" and not any(part.config for part in checkpoint.parts)
     if reference.kind == "folder" and is_empty:
@@ -152,8 +151,10 @@ class _Repository:
             self._reference, self._settings, attempts=ATTEMPTS_WITH_STAND_IN if has_stand_in else ATTEMPTS
         )
         source.prefetch((), ())
-        from sizer.sources import checkpoint as _  # noqa: F401 - takes about as long as the answer does
+        from sizer.sources import checkpoint as _  # noqa: F401 - while the answer is on its way
 
+        if self._settings.meanwhile is not None:
+            self._settings.meanwhile()
         listing = source.listing()
         if listing.commit and (found := self._cached(listing.commit)):
             if self._settings.use_cache:

@@ -38,7 +38,7 @@ class RangeReader:
         self._transfer = transfer
         self._url = url
         self._subject = subject
-        self._signed: str | None = None  # where the redirect led; good for an hour
+        self._signed: httpx2.URL | None = None  # where the redirect led; good for an hour
         self._listed_bytes = file_bytes
         self._is_fresh = True
         self.file_bytes = file_bytes
@@ -93,10 +93,9 @@ class RangeReader:
             self._signed or self._url, deadline=deadline, headers=headers, attempt=attempt, follow=follow
         ) as response:
             if response.next_request is not None:
-                self._signed = str(response.next_request.url)
+                self._signed = response.next_request.url
                 return
-            address = str(response.url)
-            self._signed = address if address != self._url else None
+            self._signed = response.url if str(response.url) != self._url else None
             if response.status_code >= 400:
                 note = self._transfer.note(response, deadline)
                 raise status_error(response.status_code, response.headers, note, self._subject)

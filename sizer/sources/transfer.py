@@ -95,7 +95,7 @@ class Transfer:
     @contextlib.contextmanager
     def open(
         self,
-        url: str,
+        url: str | httpx2.URL,
         *,
         deadline: float,
         headers: Mapping[str, str] | None = None,
@@ -113,7 +113,7 @@ class Transfer:
         """
         left = deadline - time.monotonic()
         if left <= 0:
-            raise too_slow(url)
+            raise too_slow(str(url))
         request = self._request(url, headers or {}, left, READ_SECONDS * attempt)
         for _ in range(MAX_HOPS + 1):
             with self._send(request, deadline) as response:
@@ -126,7 +126,7 @@ class Transfer:
                     yield response
                     return
         raise UnavailableError(
-            f"`{host_of(url)}` answers with one redirect after the other",
+            f"`{host_of(str(url))}` answers with one redirect after the other",
             code="hub.redirects",
             because=f"more than {MAX_HOPS} in a row, the last to {without_query(str(request.url))}",
             hint="check HF_ENDPOINT and the proxy, or try again later",
@@ -156,12 +156,15 @@ class Transfer:
 
     # -- one request
 
-    def _request(self, url: str, headers: Mapping[str, str], left: float, read_seconds: float) -> httpx2.Request:
+    def _request(
+        self, url: str | httpx2.URL, headers: Mapping[str, str], left: float, read_seconds: float
+    ) -> httpx2.Request:
         import httpx2
 
         timeout = httpx2.Timeout(min(read_seconds, left), connect=min(CONNECT_SECONDS, left), pool=left)
-        own = self._headers if origin_of(url) == self._origin else self._public_headers
-        with self._translated(url):
+        address = str(url)
+        own = self._headers if origin_of(address) == self._origin else self._public_headers
+        with self._translated(address):
             return self._client.build_request("GET", url, headers={**own, **headers}, timeout=timeout)
 
     def _next_request(self, response: httpx2.Response) -> httpx2.Request:
