@@ -119,6 +119,7 @@ def _text_files(connection: Any, paths: Sequence[str], schema: Schema | None) ->
     reader = RowReader(schema or detect_schema(sample, where=paths[0]), sample)
     fields = [path for name in reader.schema.fields if name not in ("text", "score") for path in reader.paths(name)]
     roots = {path[0]: "VARCHAR" for path in fields} | {path[0]: "JSON" for path in fields if len(path) > 1}
+    structures: dict[str, str] = {}
     form = form_of(paths[0])
     if form.kind == "csv":
         source = (
@@ -127,31 +128,61 @@ def _text_files(connection: Any, paths: Sequence[str], schema: Schema | None) ->
         )
         roots = {name: kind for name, kind in roots.items() if any(name in row for row in sample)}
     else:
-        columns = ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in roots.items())
+        in_text = [name for name, kind in roots.items() if kind == "JSON" and _is_in_text(name, sample)]
+        plain = [name for name in roots if name not in in_text]
+        structures = {name: _structure([path[1:] for path in fields if path[0] == name]) for name in plain}
+        structures = {name: kind for name, kind in structures.items() if kind}
+        columns = ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in (roots | structures).items())
         source = (
             f"read_json({_listed(paths)}, format = 'newline_delimited', ignore_errors = true, columns = {{{columns}}})"
         )
-        texts = [
-            root for root, kind in roots.items() if kind == "JSON" and any(_is_json(row.get(root)) for row in sample)
-        ]
-        if texts:  # JSON inside text, as a database's export has it
-            unpacked = ", ".join(f"{_unpacked(_quoted(root))} AS {_quoted(root)}" for root in texts)
+        if in_text:
+            unpacked = ", ".join(f"{_unpacked(_quoted(name))} AS {_quoted(name)}" for name in in_text)
             source = f"(SELECT * REPLACE ({unpacked}) FROM {source})"
     nested = [path for path in dict.fromkeys(fields) if len(path) > 1 and path[0] in roots]
-    return _taken_apart(source, nested), reader, roots | {_joined(path): "VARCHAR" for path in nested}
+    return _taken_apart(source, nested, structures), reader, roots | {_joined(path): "VARCHAR" for path in nested}
 
 
-def _taken_apart(source: str, nested: Sequence[tuple[str, ...]]) -> str:
+def _structure(paths: Iterable[tuple[str, ...]]) -> str:
+    """The type of a JSON column whose reader takes it apart, with a place for each path; `""` where there is none.
+
+    What a row lacks, or has of another kind, is null, as it is when it is extracted afterwards, which takes longer.
+    There is none for a path that ends inside another's, and for names that are one name to DuckDB.
+    """
+    below: dict[str, list[tuple[str, ...]]] = {}
+    for path in dict.fromkeys(paths):
+        if not path or not path[0]:
+            return ""
+        below.setdefault(path[0], []).append(path[1:])
+    kinds = {key: "VARCHAR" if rest == [()] else _structure(rest) for key, rest in below.items()}
+    if not all(kinds.values()) or len({key.casefold() for key in kinds}) < len(kinds):
+        return ""
+    return f"STRUCT({', '.join(f'{_quoted(key)} {kind}' for key, kind in kinds.items())})"
+
+
+def _taken_apart(source: str, nested: Sequence[tuple[str, ...]], structures: Mapping[str, str]) -> str:
     """A source with a column for each path into a JSON column: a value is parsed once for all of its paths."""
     by_root: dict[str, list[tuple[str, ...]]] = {}
     for path in nested:
         by_root.setdefault(path[0], []).append(path)
     for root, paths in by_root.items():
+        if root in structures:
+            columns = ", ".join(f"{_inside(path)} AS {_quoted(_joined(path))}" for path in paths)
+            source = f"(SELECT * EXCLUDE ({_quoted(root)}), {columns} FROM {source})"
+            continue
         places = ", ".join(_text(_place(path)) for path in paths)
         columns = ", ".join(f"parts[{number}] AS {_quoted(_joined(path))}" for number, path in enumerate(paths, 1))
         inside = f"SELECT *, json_extract_string({_quoted(root)}, [{places}]) AS parts FROM {source}"
         source = f"(SELECT * EXCLUDE (parts), {columns} FROM ({inside}))"
     return source
+
+
+def _inside(path: tuple[str, ...]) -> str:
+    """A field of a structure."""
+    column = _quoted(path[0])
+    for key in path[1:]:
+        column = f"struct_extract({column}, {_text(key)})"
+    return column
 
 
 def _joined(path: tuple[str, ...]) -> str:
@@ -169,8 +200,9 @@ def _unpacked(column: str) -> str:
     return f"CASE WHEN json_type({column}) = 'VARCHAR' THEN {inside} ELSE {column} END"
 
 
-def _is_json(value: Any) -> bool:
-    return isinstance(value, str) and value[:1] in ("{", "[")
+def _is_in_text(name: str, sample: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a column has JSON inside text, as a database's export has it."""
+    return any(isinstance(row.get(name), str) and row[name][:1] in ("{", "[") for row in sample)
 
 
 def _loaded(
@@ -222,8 +254,9 @@ def _whole(paths: Sequence[tuple[str, ...]], types: Mapping[str, str]) -> str:
     ):
         return value
     number, text = _number(value), f"CAST({value} AS VARCHAR)"
+    whole = f"TRY_CAST({text} AS BIGINT)"
     return (
-        f"(CASE WHEN REGEXP_FULL_MATCH({text}, '[0-9]+') THEN TRY_CAST({text} AS BIGINT) "  # nearly all rows
+        f"(CASE WHEN CAST({whole} AS VARCHAR) = {text} OR REGEXP_FULL_MATCH({text}, '[0-9]+') THEN {whole} "
         f"WHEN {number} = FLOOR({number}) AND ABS({number}) < 1e15 THEN CAST({number} AS BIGINT) END)"
     )
 
@@ -241,8 +274,9 @@ def _seconds(value: str) -> str:
     scaled = (
         f"CASE WHEN {number} <= 0 OR {number} >= 1e19 OR ISNAN({number}) THEN NULL {scaled} ELSE {number} / 1e9 END"
     )
-    moment = f"TRY_CAST({value} AS TIMESTAMPTZ)"  # tried first: a cast to a number that fails takes four times as long
-    return f"(CASE WHEN {moment} IS NOT NULL THEN EPOCH({moment}) ELSE {scaled} END)"
+    # A cast to a number that fails takes four times as long as one to a moment: what is inside a CASE is not computed
+    # for all rows.
+    return f"COALESCE(EPOCH(TRY_CAST({value} AS TIMESTAMPTZ)), CASE WHEN {value} IS NOT NULL THEN {scaled} END)"
 
 
 def _put_together(schema: Schema, whole: Mapping[str, str]) -> dict[str, str]:
@@ -275,17 +309,13 @@ def _is_there(path: tuple[str, ...], types: Mapping[str, str]) -> bool:
 
 
 def _path(path: tuple[str, ...], types: Mapping[str, str]) -> str:
-    first, *rest = path
-    column = _quoted(first)
-    if not rest:
-        return column
+    if len(path) == 1:
+        return _quoted(path[0])
     if _joined(path) in types:
         return _quoted(_joined(path))
-    if types[first] in _JSON_TYPES:
-        return f"json_extract_string({column}, {_text(_place(path))})"
-    for key in rest:
-        column = f"struct_extract({column}, {_text(key)})"
-    return column
+    if types[path[0]] in _JSON_TYPES:
+        return f"json_extract_string({_quoted(path[0])}, {_text(_place(path))})"
+    return _inside(path)
 
 
 def _rules(reader: RowReader, types: Mapping[str, str]) -> list[tuple[str, str]]:

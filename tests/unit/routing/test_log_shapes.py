@@ -186,6 +186,50 @@ def test_fields_that_the_first_rows_lack(tmp_path: Path) -> None:
     assert read_traffic([path]).histogram.totals()[0] == read_with_duckdb([path]).histogram.totals()[0] == 1500
 
 
+@pytest.mark.parametrize("sessions", [None, False])
+def test_other_places_and_kinds_far_down(tmp_path: Path, sessions: bool | None) -> None:
+    """Past the rows that the columns are taken from, a value counts at every place of its field and in every kind."""
+    usual = logs.litellm_spend(logs.Logged(model="m", given=100, made=10, cached=7, minute=0, session="a"), 0)
+    cached = {"prompt_tokens_details": {"cached_tokens": 40}}
+    others: list[tuple[dict[str, Any], int]] = [
+        ({"metadata": {"additional_usage_values": cached}}, 40),
+        ({"metadata": {"usage_object": {"cache_read_input_tokens": "40"}}}, 40),
+        ({"metadata": {"usage_object": {"prompt_tokens_details": {"cached_tokens": 40.0}}}}, 40),
+        ({"metadata": {"usage_object": {"prompt_tokens_details": [1]}, "additional_usage_values": cached}}, 40),
+        ({"metadata": [1], "response": {"usage": cached}}, 40),
+        ({"metadata": None, "response": {"usage": cached}}, 40),
+        ({"metadata": {"Usage_Object": cached}}, 0),  # another key
+        ({"metadata": 5, "response": "none"}, 0),
+        ({"metadata": {"usage_object": {"completion_tokens_details": {"reasoning_tokens": "3"}}}}, 0),
+        ({"metadata": {"routing_decision": {"tier": "COMPLEX"}}}, 0),
+    ]
+    rows = [usual | change for change, _ in others]
+    nested = {"metadata": {"usage_object": {"prompt_tokens_details": {"cached_tokens": {"a": 1}}}}}
+    path = written(tmp_path, in_lines([usual] * 1200 + [*rows, usual | nested]))
+    ours, theirs = read_traffic([path]), read_with_duckdb([path], sessions=sessions)
+    count, expected = 1200 + len(rows), 1200 * 7 + sum(number for _, number in others)
+    assert ours.histogram.totals() == theirs.histogram.totals() == (count, 100 * count, 10 * count, expected)
+    assert list(ours.histogram) == list(theirs.histogram)
+    assert ours.decisions == theirs.decisions == {"COMPLEX": 1}
+    assert ours.reasoning_requests == theirs.reasoning_requests == 1
+    assert sum(ours.left_out.values()) == sum(theirs.left_out.values()) == 1
+
+
+@pytest.mark.parametrize(("mapping", "row"), [
+    ("model=m,input=u/a,output=u/b/c", {"m": "x", "u": {"a": 5, "b": {"c": 7}}}),
+    ("model=m,input=u/in here,output=u/o.ut", {"m": "x", "u": {"in here": 5, "o.ut": 7}}),
+    ('model=m,input=u/"a",output=u/b\'', {"m": "x", "u": {'"a"': 5, "b'": 7}}),
+    ("model=u/m,input=u/a,output=v", {"u": {"m": "x", "a": 5}, "v": 7}),
+    ("model=m,input=u/a,output=u/b,cached=u/b/c", {"m": "x", "u": {"a": 5, "b": 7}}),
+])  # fmt: skip
+def test_places_of_any_name(tmp_path: Path, mapping: str, row: dict[str, Any]) -> None:
+    """Places mapped by hand are found whatever they are called, and where one would lie within another."""
+    path = written(tmp_path, in_lines([row]))
+    schema = custom_schema(mapping)
+    assert read_traffic([path], schema=schema).histogram.totals() == (1, 5, 7, 0)
+    assert read_with_duckdb([path], schema=schema).histogram.totals() == (1, 5, 7, 0)
+
+
 def timed(*times: Any) -> list[dict[str, Any]]:
     return [
         {"model": "m", "prompt_tokens": 1, "completion_tokens": 1, "timestamp": time, "session_id": "s"}
