@@ -17,10 +17,10 @@ from sizer.render.views.landscape_chart import html, svg
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def entry(name, total, active, **more):
+def entry(name, total, active, basis="counted", **more):
     """A catalog entry."""
     return CatalogEntry(
-        id=name, family="F", basis="counted", source="a test", checked=datetime.date(2026, 11, 24),
+        id=name, family="F", basis=basis, source="a test", checked=datetime.date(2026, 11, 24),
         total_parameters=total, active_parameters=active, **more,
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ def test_the_picture_is_xml_with_a_bar_a_model():
     """Every row is a group with its figures; the bar of a sparse model runs from left to right; names are escaped."""
     report = build_landscape(ENTRIES, Filter(), [LLAMA])
     root = ElementTree.fromstring(svg(report))
-    groups = root.findall(f"{SVG}g")
+    groups = [group for group in root.findall(f"{SVG}g") if group.get("class") != "legend"]
     assert [group.findtext(f"{SVG}title") for group in groups] == [
         "b/sparse: 30.00 B total, 3.00 B active",
         "me/mine: 5.00 B total, 5.00 B active",
@@ -68,6 +68,25 @@ def test_the_picture_is_xml_with_a_bar_a_model():
     assert bar is not None
     assert float(bar.get("x1", 0)) < float(bar.get("x2", 0))
     assert groups[1].find(f"{SVG}rect") is not None
+
+
+@pytest.mark.parametrize(
+    ("entries", "signs"),
+    [
+        (ENTRIES, ["from active to total", "dense", "active unknown"]),
+        ([entry("a/dense", 8 * 10**9, 8 * 10**9)], ["dense"]),
+        ([entry("a/said", 8 * 10**9, 10**9, basis="declared")], ["from active to total", "~ declared, not counted"]),
+    ],
+)
+def test_the_signs_of_the_picture_are_explained(entries, signs):
+    """Below the axis stands what a bar, a dot alone, a ring and `~` mean, each where it occurs, within the picture."""
+    picture = svg(build_landscape(entries, Filter()))
+    legend = [group for group in ElementTree.fromstring(picture).findall(f"{SVG}g") if group.get("class") == "legend"]
+    texts = [group.findtext(f"{SVG}text") or "" for group in legend]
+    assert [text.partition(":")[0] for text in texts] == signs
+    last = float((legend[-1].get("transform") or "").removeprefix("translate(").split()[0])
+    assert last + 8 * len(texts[-1]) < 1280
+    assert ("stroke-dasharray" in picture) == ("active unknown" in signs)
 
 
 def test_a_logarithmic_axis_has_equal_steps():
@@ -107,6 +126,8 @@ def test_the_screen(sizer):
     assert marked.startswith("> openai/gpt-oss-20b")
     assert marked.split()[-6:] == ["4.19", "B", "20.91", "B", "20.0", "%"]
     assert all("○━" in line for line in lines if "Jamba-" in line)
+    assert "● alone: dense, all is active)" in " ".join(lines)
+    assert "all is active, or active unknown)" in " ".join(sizer("landscape", "--family", "grok").out.split())
 
 
 def test_ascii_is_enough(sizer, monkeypatch):

@@ -59,7 +59,11 @@ class _Screen:
     def key(self) -> str:
         """What the signs of the bars mean."""
         edges = ", ".join(format_count(band.from_parameters, 10**9) for band in self.report.bands[1:])
-        return f"{self.active} active, {self.total} total, {self.edge} classes begin at {edges}" if self.bar else ""
+        alone = f"{self.total} alone: dense, all is active"
+        if any(row.active_parameters is None for row in self.report.rows):
+            alone += ", or active unknown"
+        said = f"{self.active} active, {self.total} total ({alone}), {self.edge} classes begin at {edges}"
+        return said if self.bar else ""
 
     def cell(self, count: float) -> int:
         """The cell of a count; -1 below the axis, its length beyond it."""

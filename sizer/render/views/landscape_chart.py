@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 
 from sizer.catalog.landscape import Landscape, LandscapeRow
@@ -16,14 +16,17 @@ __all__ = ["html", "svg"]
 _WIDTH, _ROW, _TOP, _LEFT, _RIGHT = 1280, 22, 92, 340, 250
 _FILLS = {"below_1b": "#eef4fb", "slm": "#e9f6ec", "grey": "#fff6df", "llm": "#f8ebf6"}
 _INKS = {"below_1b": "#2f6db3", "slm": "#23803c", "grey": "#a87400", "llm": "#8a2f7d"}
+_INK = "#57606a"
+_LEGEND, _LETTER = 26, 6.7
+"""Height of the line of signs below the axis, and the width of a letter in it, about."""
 
 
 def svg(report: Landscape) -> str:
     """The landscape as a standalone SVG picture, 1280 wide."""
     rows = report.rows
-    height = _TOP + _ROW * max(1, len(rows)) + 40
+    height = _TOP + _ROW * max(1, len(rows)) + 40 + _LEGEND
     low, high = map(math.log10, axis_range(rows)) if rows else (8.0, 12.0)
-    bottom = height - 36
+    bottom = height - 36 - _LEGEND
 
     def x(count: float) -> float:
         place = (math.log10(max(count, 1)) - low) / (high - low)
@@ -36,7 +39,7 @@ def svg(report: Landscape) -> str:
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
         '<text x="20" y="32" font-size="20" font-weight="600" fill="#1b1f24">From active to total parameters</text>',
         '<text x="20" y="54" fill="#57606a">A bar runs from what one token uses (speed, cost) to what must be in '
-        "memory; a dot is a dense model</text>",
+        "memory, each colour a size class by active</text>",
     ]
     ends = [*[band.from_parameters for band in report.bands][1:], 10.0**high]
     for band, end in zip(report.bands, ends, strict=True):
@@ -63,8 +66,53 @@ def svg(report: Landscape) -> str:
         parts.append(f'<text x="{place}" y="{_TOP - 22}" text-anchor="end" fill="#57606a">{title}</text>')
     for number, row in enumerate(rows):
         parts += _svg_row(row, _TOP + _ROW * number + _ROW / 2 - 4, x)
-    parts += ["</svg>", ""]
+    parts += [*_legend(rows, bottom + 40), "</svg>", ""]
     return "\n".join(parts)
+
+
+def _legend(rows: Sequence[LandscapeRow], y: float) -> list[str]:
+    """The signs that occur in the picture, each with what it means."""
+    bar = [row for row in rows if row.active_parameters is not None and row.active_parameters < row.total_parameters]
+    dense = [row for row in rows if row.active_parameters == row.total_parameters]
+    unknown = [row for row in rows if row.active_parameters is None]
+    shown = []
+    if bar:
+        shown += [
+            (
+                _bar(0, 44, _INK) + _dot(44, _INK),
+                44,
+                "from active to total: a mixture, or a model with parts that text does not use",
+            )
+        ]
+    if dense:
+        shown += [(_dot(0, _INK), 0, "dense: all is active")]
+    if unknown:
+        shown += [(_dot(0, _INK, is_known=False), 0, "active unknown")]
+    if any(row.basis != "counted" for row in rows):
+        shown += [("", -14, "~ declared, not counted")]
+    parts, at = [], 20.0
+    for sign, width, text in shown:
+        parts.append(
+            f'<g class="legend" transform="translate({at + 6:.1f} {y:.1f})">{sign}'
+            f'<text x="{width + 14}" y="4.5" fill="#57606a">{escape(text)}</text></g>'
+        )
+        at += width + 14 + _LETTER * len(text) + 28
+    return parts
+
+
+def _dot(x: float, ink: str, *, is_known: bool = True, y: float = 0) -> str:
+    """The end of a bar, or a dense model; a ring of dashes where it is not known whether a bar leads there."""
+    fill = f'fill="{ink}"' if is_known else f'fill="#ffffff" stroke="{ink}" stroke-width="2" stroke-dasharray="3 2"'
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" {fill}/>'
+
+
+def _bar(start: float, end: float, ink: str, *, y: float = 0) -> str:
+    """A bar from active to total, without the dot at its end."""
+    return (
+        f'<line x1="{start:.1f}" x2="{end:.1f}" y1="{y:.1f}" y2="{y:.1f}" stroke="{ink}" stroke-width="6" '
+        'stroke-opacity="0.45"/>'
+        f'<circle cx="{start:.1f}" cy="{y:.1f}" r="5" fill="#ffffff" stroke="{ink}" stroke-width="2"/>'
+    )
 
 
 def _svg_row(row: LandscapeRow, y: float, x: Callable[[float], float]) -> list[str]:
@@ -83,12 +131,8 @@ def _svg_row(row: LandscapeRow, y: float, x: Callable[[float], float]) -> list[s
         f'<text x="{_LEFT - 12}" y="{y + 4.5:.1f}" text-anchor="end" fill="#1b1f24"{weight}>{escape(shown)}</text>'
     )
     if end - start > 1:
-        parts.append(
-            f'<line x1="{start:.1f}" x2="{end:.1f}" y1="{y:.1f}" y2="{y:.1f}" stroke="{ink}" stroke-width="6" '
-            'stroke-opacity="0.45"/>'
-            f'<circle cx="{start:.1f}" cy="{y:.1f}" r="5" fill="#ffffff" stroke="{ink}" stroke-width="2"/>'
-        )
-    parts.append(f'<circle cx="{end:.1f}" cy="{y:.1f}" r="5" fill="{ink}"/>')
+        parts.append(_bar(start, end, ink, y=y))
+    parts.append(_dot(end, ink, is_known=active is not None, y=y))
     share = "" if row.utilisation is None else format_percent(row.utilisation)
     for text, place in (
         (figure(row, "active"), _WIDTH - 170),
