@@ -189,8 +189,8 @@ def test_marks_stand_behind_what_they_explain(sizer):
     """A window that was tested has a star, memory without its cache a plus, and the foot has both."""
     named = ("--model", "Qwen/Qwen3-30B-A3B", "--model", "ai21labs/AI21-Jamba2-3B", "--offline")
     out = " ".join(sizer("recommend", "--diverse", "yes", *named).out.split())
-    assert " 64K* " in out
-    assert " GB+ 256K " in out
+    assert " 64Ki* " in out
+    assert " GB+ 256Ki " in out
     assert "(+ without the cache: not known); window as claimed (* tested)" in out
 
 
