@@ -11,7 +11,7 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,22 @@ from typing import Any
 from sizer import units
 from sizer.errors import NotFoundError, UsageError
 from sizer.routing.traffic.histogram import MOST_TOKENS, Cell, Histogram
-from sizer.routing.traffic.rows import BATCH, Form, Row, form_of, is_nested, is_plain, open_log, read_batches, unrolled
+from sizer.routing.traffic.rows import (
+    BATCH,
+    Row,
+    decode_line,
+    decode_lines,
+    form_of,
+    is_nested,
+    is_plain,
+    open_log,
+    read_batches,
+    sniff,
+    unrolled,
+)
 from sizer.routing.traffic.schemas import RowReader, Schema, detect_schema, is_positive
 from sizer.routing.traffic.sessions import Sessions
+from sizer.routing.traffic.structures import Structures, structures_for
 
 __all__ = [
     "LARGE_BYTES", "Clock", "Traffic", "expand", "last_user_text", "no_rows", "parse_time", "read_traffic",
@@ -31,14 +44,17 @@ __all__ = [
 
 LARGE_BYTES = 64 * 1024 * 1024
 _SAMPLE = 400
-_LINES = Form(kind="lines")
 
 _MOMENT = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[T ](?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)"
     r"(?:Z|\s?[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
 
+_NO_LINES = itertools.repeat(b"")
+
 Progress = Callable[[int], None]
+Batch = tuple[Sequence[Any], Sequence[bytes]]
+"""Rows, or the structures of them and the lines that they come from."""
 
 
 @dataclass(kw_only=True)
@@ -117,21 +133,25 @@ def read_traffic(
     """
     traffic: Traffic | None = None
     reader: RowReader | None = None
+    structures: Structures | None = None
     for path in paths:
         with open_log(path) as stream:
-            batches = read_batches(stream, path)
+            form, lines = sniff(stream, path)
+            batches = read_batches(lines, path, form)
             sample = list(itertools.islice(batches, _SAMPLE // BATCH))
             if not sample:
                 continue
             if reader is None:
                 objects = [row for batch in sample for row in batch if isinstance(row, dict)]
                 reader = RowReader(schema or detect_schema(objects, where=path), objects)
+                structures = structures_for(reader)
                 traffic = Traffic(schema=reader.schema.title)
             assert traffic is not None
             if processes > 1 and _is_large(path):
-                _count_in_parts(path, reader, traffic, processes, progress)
+                _count_in_parts(path, reader, structures, traffic, processes, progress)
             else:
-                _count(itertools.chain(sample, batches), reader, traffic, progress)
+                later = _structured(lines, structures) if form.kind == "lines" else _whole(batches)
+                _count(itertools.chain(_whole(sample), later), reader, structures, traffic, progress)
     if traffic is None:
         raise UsageError(
             f"`{paths[0]}` is empty" if len(paths) == 1 else f"all {len(paths)} files of the log are empty",
@@ -149,7 +169,14 @@ def _is_large(path: str) -> bool:
     return is_plain(path) and form_of(path).kind in ("lines", "nested")
 
 
-def _count_in_parts(path: str, reader: RowReader, traffic: Traffic, processes: int, progress: Progress) -> None:
+def _count_in_parts(
+    path: str,
+    reader: RowReader,
+    structures: Structures | None,
+    traffic: Traffic,
+    processes: int,
+    progress: Progress,
+) -> None:
     """As `_count`, with a part of the file for each process; this one takes the first."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
@@ -158,16 +185,18 @@ def _count_in_parts(path: str, reader: RowReader, traffic: Traffic, processes: i
     with ProcessPoolExecutor(max_workers=max(1, len(parts) - 1), mp_context=get_context("spawn")) as pool:
         others = [pool.submit(_count_part, path, part, reader.schema, reader.sample) for part in parts[1:]]
         with open_log(path, parts[0]) as stream:
-            _count(read_batches(stream, path, _LINES), reader, traffic, lambda rows: progress(rows * len(parts)))
+            batches = _structured(stream, structures)
+            _count(batches, reader, structures, traffic, lambda rows: progress(rows * len(parts)))
         for other in others:
             traffic.extend(other.result())
 
 
 def _count_part(path: str, part: tuple[int, int], schema: Schema, sample: Sequence[Row]) -> Traffic:
     reader = RowReader(schema, sample)
+    structures = structures_for(reader)
     traffic = Traffic(schema=schema.title, sessions=Sessions(is_part=True))
     with open_log(path, part) as stream:
-        _count(read_batches(stream, path, _LINES), reader, traffic, lambda _: None)
+        _count(_structured(stream, structures), reader, structures, traffic, lambda _: None)
     return traffic
 
 
@@ -200,7 +229,22 @@ def no_rows(traffic: Traffic) -> UsageError:
     )  # fmt: skip
 
 
-def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traffic, progress: Progress) -> None:
+def _whole(batches: Iterable[list[Row | None]]) -> Iterator[Batch]:
+    """Batches of rows that are whole."""
+    return ((batch, ()) for batch in batches)
+
+
+def _structured(lines: Iterable[bytes], structures: Structures | None) -> Iterator[Batch]:
+    """Batches of JSON Lines, as structures where the log and its lines allow it."""
+    lines = iter(lines)
+    while batch := list(itertools.islice(lines, BATCH)):
+        found = structures.decode(batch) if structures else None
+        yield (decode_lines(batch), ()) if found is None or is_nested(decode_line(batch[0])) else (found, batch)
+
+
+def _count(
+    batches: Iterable[Batch], reader: RowReader, structures: Structures | None, traffic: Traffic, progress: Progress
+) -> None:
     """Every row into the histogram, the sessions and the counts of why not.
 
     This loop runs once a row and is written for speed: no time is parsed, since the earliest and the latest
@@ -210,18 +254,27 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
     take, reasons, excludes = reader.take, reader.reasons, reader.schema.is_split
     left_out, decisions = traffic.left_out, traffic.decisions
     reasoned = 0
-    for batch in batches:
+    structure, take_structure = (structures.kind, structures.take) if structures else (None, take)
+    for batch, lines in batches:
         strays = 0
-        for row in batch:
-            if row.__class__ is not dict:
+        for row, line in zip(batch, lines or _NO_LINES, strict=False):
+            if row.__class__ is structure:
+                try:
+                    taken = take_structure(row)
+                except AttributeError:
+                    row = decode_line(line)
+                    taken = take(row)
+            elif row.__class__ is dict:
+                taken = take(row)
+            else:
                 if row is None:
                     left_out["not a JSON object"] += 1
                     traffic.rows += 1
                 else:
-                    _count([list(unrolled(row))], reader, traffic, progress)
+                    _count(_whole([list(unrolled(row))]), reader, None, traffic, progress)
                 strays += 1
                 continue
-            model, given, made, cached, when, session, decision, reasoning, judged = take(row)
+            model, given, made, cached, when, session, decision, reasoning, judged = taken
             try:
                 why = reasons.get(judged)
             except TypeError:  # something nested where text is expected
@@ -239,10 +292,12 @@ def _count(batches: Iterable[list[Row | None]], reader: RowReader, traffic: Traf
                 and 0 <= cached <= given <= MOST_TOKENS
                 and 0 <= made <= MOST_TOKENS
             ):
+                if row.__class__ is structure:
+                    row = decode_line(line)
                 counted = reader.count(row, given, made, cached)
                 if counted is None:
                     if is_nested(row):
-                        _count([list(unrolled(row))], reader, traffic, progress)
+                        _count(_whole([list(unrolled(row))]), reader, None, traffic, progress)
                         strays += 1
                     else:
                         left_out["no token counts"] += 1

@@ -16,7 +16,7 @@ import json
 import re
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -28,8 +28,8 @@ from sizer.routing.files import unreadable
 from sizer.values import frozen
 
 __all__ = [
-    "BATCH", "Form", "Row", "as_text", "form_of", "is_nested", "is_plain", "is_table", "open_log", "read_batches",
-    "read_table", "sniff", "unrolled",
+    "BATCH", "Form", "Row", "as_text", "decode_line", "decode_lines", "form_of", "is_nested", "is_plain", "is_table",
+    "open_log", "read_batches", "read_table", "sniff", "unrolled",
 ]  # fmt: skip
 
 BATCH = 200
@@ -212,13 +212,26 @@ def read_batches(stream: Iterable[bytes], path: str, form: Form | None = None) -
 
 def _lines(lines: Iterator[bytes]) -> Iterator[list[Row | None]]:
     while batch := list(itertools.islice(lines, BATCH)):
-        try:
-            values: list[Any] = [_DECODE(line) for line in batch]
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            values = list(_one_by_one(batch))
-        if values and is_nested(values[0]):  # a log is nested from its first line on; a stray line is met in `_count`
-            values = [row for value in values for row in unrolled(value)]
-        yield values
+        yield decode_lines(batch)
+
+
+def decode_lines(lines: Sequence[bytes]) -> list[Row | None]:
+    """The rows of lines that are not blank; None for what is no object."""
+    try:
+        values: list[Any] = [_DECODE(line) for line in lines]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        values = list(_one_by_one(lines))
+    if values and is_nested(values[0]):  # a log is nested from its first line on; a stray line is met in `_count`
+        values = [row for value in values for row in unrolled(value)]
+    return values
+
+
+def decode_line(line: bytes) -> Any:
+    """The value of a line that is not blank; None where it is not JSON."""
+    try:
+        return _DECODE(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _decoded(line)
 
 
 def _one_by_one(lines: Iterable[bytes]) -> Iterator[Any]:

@@ -20,8 +20,10 @@ from sizer.values import frozen
 __all__ = [
     "FIELDS",
     "TAKEN",
+    "Path",
     "RowReader",
     "Schema",
+    "Values",
     "custom_schema",
     "detect_schema",
     "is_positive",
