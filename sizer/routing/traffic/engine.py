@@ -81,9 +81,7 @@ def _read(connection: Any, paths: Sequence[str], schema: Schema | None, sessions
     if may_follow and not is_parquet and {"session", "time"} <= columns.keys():
         source, columns, rules = _loaded(connection, source, columns, rules)  # it is read twice, and parsed once
     traffic = Traffic(schema=reader.schema.title)
-    _count(
-        connection, source, columns, rules, traffic, has_statistics=is_parquet, has_reasoning=reader.has("reasoning")
-    )
+    _count(connection, source, columns, rules, traffic, reader, has_statistics=is_parquet)
     if not traffic.histogram:
         raise no_rows(traffic)
     wanted = traffic.rows <= LARGE_ROWS if sessions is None else sessions
@@ -337,9 +335,9 @@ def _count(
     columns: Mapping[str, str],
     rules: Sequence[tuple[str, str]],
     traffic: Traffic,
+    reader: RowReader,
     *,
     has_statistics: bool,
-    has_reasoning: bool,
 ) -> None:
     """The histogram, the times, routing decisions and reasoning where the log has them, and why rows do not count."""
     if not {"model", "input", "output"} <= columns.keys():
@@ -352,7 +350,9 @@ def _count(
         _see(clock, connection.execute(f"SELECT {', '.join(ends)} FROM {source}").fetchone())
         columns = {name: expression for name, expression in columns.items() if name != "time"}
     reasons = [f"{name} rules it out" for name, _ in rules] + [_UNTOLD]
-    statement = census_sql(_LOCAL, source, columns, [condition for _, condition in rules])
+    found = _census(connection, source, columns, rules, by_decision=reader.has("decision"))
+    if not reader.has("decision") and any(reason is None and decisions for _, reason, decisions, *_ in found):
+        found = _census(connection, source, columns, rules, by_decision=True)  # later rows have what the first had not
     for (
         is_by_decision,
         reason,
@@ -366,7 +366,7 @@ def _count(
         last,
         reasoning,
         over,
-    ) in connection.execute(statement).fetchall():
+    ) in found:
         if is_by_decision:
             if reason is None and decision is not None:
                 traffic.decisions[decision] += requests
@@ -380,8 +380,16 @@ def _count(
         reasoned += reasoning
         traffic.over += over
     traffic.clock = clock
-    if has_reasoning or reasoned:
+    if reader.has("reasoning") or reasoned:
         traffic.reasoning_requests = reasoned
+
+
+def _census(
+    connection: Any, source: str, columns: Mapping[str, str], rules: Sequence[tuple[str, str]], *, by_decision: bool
+) -> list[Any]:
+    conditions = [condition for _, condition in rules]
+    statement = census_sql(_LOCAL, source, columns, conditions, by_decision=by_decision)
+    return list(connection.execute(statement).fetchall())
 
 
 def _see(clock: Clock, moments: Iterable[str | None]) -> None:

@@ -121,14 +121,16 @@ GROUP BY model, input_tier, input_bucket, output_bucket
 ORDER BY model, input_tier, input_bucket, output_bucket"""
 
 
-def census_sql(dialect: Dialect, table: str, columns: Mapping[str, str], rules: Sequence[str]) -> str:
+def census_sql(
+    dialect: Dialect, table: str, columns: Mapping[str, str], rules: Sequence[str], *, by_decision: bool = True
+) -> str:
     """The statement that counts the histogram, and why the other rows do not count, in one reading of a log.
 
     `columns` is as in `histogram_sql`, and may have `time`, `decision` and `reasoning`; `rules` are the conditions
     under which a row does not count. Columns of the result: whether this is a count by decision; the reason (the
     number of the first rule that holds, `len(rules)` where a row has no model or no token counts, null where it
-    counts); the decision; the histogram's columns; the first and the last time; how many requests have reasoning
-    tokens; how many have more cached tokens than input.
+    counts); the decision, or without `by_decision`, which is faster, how many rows have one; the histogram's columns;
+    the first and the last time; how many requests have reasoning tokens; how many have more cached tokens than input.
     """
     also = [name for name in ("time", "decision", "reasoning") if name in columns]
     extra = "".join(
@@ -147,8 +149,12 @@ def census_sql(dialect: Dialect, table: str, columns: Mapping[str, str], rules: 
     ends = ", ".join(f"CAST({end}(time) AS {dialect.text})" for end in ("MIN", "MAX"))
     reasoned = f"COUNT(*) FILTER ({dialect.cast.format('reasoning', dialect.double)} > 0)"
     over = "COUNT(*) FILTER (named > input_tokens)"
+    told = "FALSE, reason, " + ("COUNT(decision)" if "decision" in columns else "0")
+    groups = by
+    if by_decision and "decision" in columns:
+        told, groups = "GROUPING(model) = 1, reason, decision", f"GROUPING SETS (({by}), (reason, decision))"
     return f"""\
-SELECT {"GROUPING(model) = 1, reason, decision" if "decision" in columns else "FALSE, reason, NULL"}, model, input_tier,
+SELECT {told}, model, input_tier,
   input_bucket, output_bucket, COUNT(*), SUM(input_tokens), SUM(output_tokens), SUM(cached_tokens),
   {ends if "time" in columns else "NULL, NULL"}, {reasoned if "reasoning" in columns else "0"},
   {over if "cached" in columns else "0"}
@@ -164,7 +170,7 @@ FROM (
     ) judged
   ) cleared
 ) bucketed
-GROUP BY {f"GROUPING SETS (({by}), (reason, decision))" if "decision" in columns else by}"""
+GROUP BY {groups}"""
 
 
 def _bucketed(dialect: Dialect) -> str:
