@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from sizer.anatomy.experts import ExpertLayers
-from sizer.anatomy.parts import Placed, find_token_table, is_shared, module_of
+from sizer.anatomy.parts import Placed, find_token_table, is_positional, is_shared, module_of
 from sizer.anatomy.settings import Settings
 from sizer.anatomy.vocabulary import vocabulary
 from sizer.quantization.interface import LogicalTensor
@@ -35,7 +35,8 @@ def text_components(
             component = _component(group, layers, vocabulary_size)
             if component == "other" and table is not None and _is_wider(group, table):
                 component = "lookup_tables"
-            is_like_table = table is not None and group.shape == table.shape and "*" not in group.name
+            shapes = ((), ()) if table is None else (table.shape, (table.shape or ())[::-1])  # a kernel is transposed
+            is_like_table = len(group.shape or ()) == 2 and group.shape in shapes and "*" not in group.name
             yield ("output_head" if is_like_table and component in ("mixer", "other") else component), group
 
 
@@ -58,13 +59,13 @@ def _component(group: LogicalTensor, layers: ExpertLayers, vocabulary_size: int 
         return "router"
     if words.router_only.any(module) or (words.router.any(module) and _has_row_per_expert(group, layers)):
         return "router"
-    if words.position_embedding.any(module):
+    if is_positional(module):
         return "mixer" if in_layer else "input_embedding"
     if _is_lookup(group, module, vocabulary_size):
         return "lookup_tables"
     if words.norm.any(module[-2:]):
         return "norms"
-    if not in_layer or len(module) == 1:
+    if not in_layer or len(module) == 1 or _has_row_per_token(group, vocabulary_size):
         if words.input_embedding.has(module[-1]):
             return "input_embedding"
         if words.head.any(module):
@@ -75,6 +76,11 @@ def _component(group: LogicalTensor, layers: ExpertLayers, vocabulary_size: int 
         if in_layer and words.dense_ffn.has(segment):
             return "dense_ffn"
     return "other"
+
+
+def _has_row_per_token(group: LogicalTensor, vocabulary_size: int | None) -> bool:
+    """Whether the group is one matrix with a row for each token: in a list of all modules, `sequential.44.linear`."""
+    return group.count == 1 and len(group.shape or ()) == 2 and (group.shape or ())[0] == vocabulary_size
 
 
 def _has_row_per_expert(group: LogicalTensor, layers: ExpertLayers) -> bool:
@@ -133,7 +139,7 @@ def head_is_tied(placed: Sequence[Placed], settings: Settings) -> bool:
     """Whether the token table is the output head: no head of its own is stored, and the architecture has one."""
     rows = {(group.shape or (0,))[0] for component, group in placed if _is_table(component, group)}
     shapes = [group.shape or () for component, group in placed if component == "output_head"]
-    if any(len(shape) == 2 and (shape[0] in rows or shape[0] > shape[1]) for shape in shapes):
+    if any(len(shape) == 2 and (rows & {*shape} or shape[0] > shape[1]) for shape in shapes):
         return False
     names = settings.architectures
     return not names or any(re.search("LM|Generation|PreTraining", name) for name in names)
@@ -145,5 +151,5 @@ def table_parameters(placed: Iterable[Placed]) -> int:
 
 
 def _is_table(component: str, group: LogicalTensor) -> bool:
-    words, is_matrix = vocabulary(), len(group.shape or ()) == 2 and group.count == 1
-    return component == "input_embedding" and is_matrix and not words.position_embedding.any(module_of(group.name))
+    is_matrix = len(group.shape or ()) == 2 and group.count == 1
+    return component == "input_embedding" and is_matrix and not is_positional(module_of(group.name))

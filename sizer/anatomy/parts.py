@@ -20,7 +20,8 @@ from sizer.quantization.interface import LogicalTensor
 from sizer.values import frozen
 
 __all__ = [
-    "TOWERS", "Placed", "find_token_table", "is_shared", "module_of", "place_beside", "say_unnamed", "without_buffers",
+    "TOWERS", "Placed", "find_token_table", "is_positional", "is_shared", "module_of", "place_beside", "say_unnamed",
+    "without_buffers",
 ]  # fmt: skip
 
 TOWERS = frozenset({"vision", "audio", "other_encoders", "projector"})
@@ -59,6 +60,8 @@ def find_token_table(groups: Iterable[LogicalTensor], vocabulary_size: int | Non
     words, groups = vocabulary(), list(groups)
     outside = [group for group in groups if len(group.shape or ()) == 2 and "*" not in group.name]
     named = [group for group in outside if _is_named_table(group)]
+    if not named:  # in a list of all modules: `sequential.0.word_embeddings`
+        named = [group for group in groups if _is_named_table(group) and _rows(group) == vocabulary_size]
     if not named:
         named = [group for group in outside
                  if _rows(group) == vocabulary_size and not words.head.any(module_of(group.name))]  # fmt: skip
@@ -78,8 +81,15 @@ def _is_named_table(group: LogicalTensor) -> bool:
         len(group.shape or ()) == 2
         and group.count == 1
         and words.input_embedding.has(module[-1])
-        and not words.position_embedding.any(module)
+        and not is_positional(module)
     )
+
+
+def is_positional(module: Sequence[str]) -> bool:
+    """Whether a module holds positions: by its name, or by a module around it unless its own name speaks of tokens
+    (`token_position_embeddings.token_embedding`)."""
+    words = vocabulary().position_embedding
+    return words.has(module[-1]) or (words.any(module[:-1]) and not re.search("token|word", module[-1]))
 
 
 def is_shared(table: LogicalTensor) -> bool:

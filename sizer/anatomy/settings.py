@@ -188,8 +188,8 @@ class Settings:
 def _paths(group: dict[str, Any], above: str, depth: int) -> Iterator[tuple[str, Any, dict[str, Any]]]:
     for key, value in group.items():
         if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):  # one for each layer
-            for inner in value[0]:
-                yield f"{above}{key}.{inner}", [item.get(inner) for item in value], value[0]
+            for inner in dict.fromkeys(name for item in value for name in item):  # layers of one kind have keys of it
+                yield f"{above}{key}.{inner}", [item[inner] for item in value if inner in item], value[0]
         elif not isinstance(value, dict):
             yield above + key, value, group
         elif depth and not _names_a_tower(key):

@@ -20,6 +20,7 @@ __all__ = ["Declared", "read_declared"]
 _NOTHING: Mapping[str, object] = {}
 _LONGEST_TEXT = 1_000_000
 _SECTIONS = ("quantization_config", "compression_config", "quantization")
+_MLX_KEYS = frozenset({"bits", "group_size", "mode"})
 _NESTED = ("text_config", "language_config", "llm_config", "thinker_config")
 _BITS = ("bits", "w_bit", "num_bits", "nbits", "weight_bits")
 _GROUP = ("group_size", "q_group_size", "weight_group_size")
@@ -138,7 +139,8 @@ def _sections(config: Mapping[str, Any], documents: Mapping[str, Any]) -> Iterat
             for key in _SECTIONS:
                 section = holder.get(key)
                 if isinstance(section, Mapping):
-                    yield section, "mlx" if key == "quantization" else ""
+                    is_mlx = key == "quantization" and not _MLX_KEYS.isdisjoint(section)  # other tools use the name too
+                    yield section, "mlx" if is_mlx else ""
     for file, inner, method in (
         ("hf_quant_config.json", "quantization", "modelopt"),
         ("quantize_config.json", "", "gptq"),

@@ -21,6 +21,7 @@ from sizer.quantization.mxfp4 import Mxfp4, Mxfp4Blocks
 from sizer.quantization.nvfp4 import Nvfp4
 from sizer.quantization.packed_bytes import PackedBytes
 from sizer.quantization.plain import Plain
+from sizer.quantization.qserve import QServe
 from sizer.quantization.quanto import Quanto
 from sizer.quantization.quark import Quark
 from sizer.quantization.quip import QuipQtip
@@ -36,6 +37,7 @@ FORMATS: tuple[Format, ...] = (
     Ggml(),
     Bnb4Bit(),
     Bnb8Bit(),
+    QServe(),
     Gptq(),
     Awq(),
     AwqGemv(),

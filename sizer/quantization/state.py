@@ -23,6 +23,7 @@ _WEIGHTS = (
     "weight_scale", "weight_scale_inv", "weight_scale_2", "weight_global_scale", "weight_zero_point", "weight_shape",
     "weight_g_idx",
 )  # fmt: skip
+_FUSED_SCALES = "fuse_scales"  # Cornell-RelaxML/quip-sharp: one number for each of the projections put together
 _QUANTIZER_STATE = ("_amax", "_scale", "_pre_quant_scale", "_bias_value", "_double_scale", "_global_amax")
 
 
@@ -41,6 +42,8 @@ def dropped_reason(module: Module, leaf: str, transforms: Collection[str] = (), 
         return ""
     if module.path.rpartition(".")[2] in transforms:
         return "rotations of activations"
+    if module.path.rpartition(".")[2] == _FUSED_SCALES:
+        return "scales of fused projections"
     kind = module.tensors[leaf]
     if kind.dtype == "F8_E8M0":
         return "block exponents"

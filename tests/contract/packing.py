@@ -433,6 +433,18 @@ def bitblas(name: str, shape: tuple[int, ...]) -> Packed:
     yield tensor(f"{at}.zeros", "F16", shape[0], shape[1] // 64)
 
 
+def qserve(name: str, shape: tuple[int, ...]) -> Packed:
+    """In groups of 128 inputs, or one for each output."""
+    (out, inputs), at = shape, _base(name)
+    yield tensor(f"{at}.qweight", "I8", out, inputs // 2)
+    yield tensor(f"{at}.s1_scales", "F16", out)
+    if inputs % 128:
+        yield tensor(f"{at}.s1_szeros", "F16", out)
+    else:
+        yield tensor(f"{at}.s2_scales", "I8", inputs // 128, out)
+        yield tensor(f"{at}.s2_zeros", "I8", inputs // 128, out)
+
+
 def spqr(name: str, shape: tuple[int, ...]) -> Packed:
     at = _base(name)
     yield tensor(f"{at}.dense_weights", "I64", prod(shape) // 16)
@@ -621,6 +633,8 @@ VECTORS = [
     _case("higgs-4bit", higgs(4), 4, "HIGGS 4-bit", _q("higgs", bits=4)),
     _case("higgs-2bit", higgs(2), 2, "HIGGS 2-bit", _q("higgs", bits=2)),
     _case("spqr", spqr, 3, "SpQR 3-bit", _q("spqr", bits=3)),
+    _case("qserve", qserve, 4, "QServe 4-bit", _q("qoq")),
+    _case("qserve-odd", qserve, 4, "QServe 4-bit", shapes=ODD_64),
 ]
 EXLLAMA = [
     _case("exl2", exl2, 4.5, "EXL2", _q("exl2", bits=4.5)),

@@ -751,3 +751,18 @@ def test_a_sum_that_does_not_fit_the_padded_side_is_not_used() -> None:
     config |= {"quantization_config": {"quant_method": "exl3"}}
     weights = by_name(run(*exl3("layers.0.kv_a_proj", 1024, 1024), config=config))
     assert weights["layers.*.kv_a_proj.weight"].shape == (1024, 1024)
+
+
+def test_another_tools_section_is_not_mlx() -> None:
+    """`quantization` without bits, group or mode is not MLX: nothing is said of an unpacked checkpoint."""
+    unpacked = run(tensor("a.weight", "BF16", 4, 4), config={"quantization": {"quant_algo": None}})
+    assert unpacked.notices == ()
+
+
+def test_scales_of_fused_projections_are_no_parameters() -> None:
+    """QuIP# keeps a number for each projection that was put into one: three of 4 bytes."""
+    packed = [("Qidxs", "I64", (64, 2)), ("SU", "F16", (64,)), ("SV", "F16", (64,))]
+    module = [tensor(f"layers.0.qkv_proj.{leaf}", dtype, *shape) for leaf, dtype, shape in packed]
+    unpacked = run(*module, *(tensor(f"layers.0.qkv_proj.fuse_scales.{i}", "F32") for i in range(3)))
+    assert [(group.name, group.total) for group in unpacked.tensors] == [("layers.*.qkv_proj.weight", 4096)]
+    assert unpacked.dropped_bytes == {"scales of fused projections": 12}

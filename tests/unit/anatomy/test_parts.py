@@ -281,3 +281,32 @@ def test_a_table_cut_into_parts_is_a_lookup_table() -> None:
     }
     anatomy = analyse(tensors(text | cut), {**CONFIG, "vocab_size": 4096})
     assert parts(anatomy)["lookup_tables"] == 10 * 1024 * 4
+
+
+@pytest.mark.parametrize(
+    ("table", "head"),
+    [
+        ("model.embed_tokens.weight", "lm_head.weight"),
+        ("model.embed_tokens.embedding", "lm_head.kernel"),
+        ("transformer.vocab_embedding.weight", "lm_head.weight"),
+        ("sequential.0.word_embeddings.weight", "sequential.3.final_linear.weight"),
+        ("decoder.token_embedder.embedding", "decoder.logits_dense.kernel"),
+        ("model.token_position_embeddings.pp_block.token_embedding.weight", "model.lm_head.pp_block.weight"),
+    ],
+)
+def test_table_and_head_are_told_apart_whatever_the_tool_calls_them(table: str, head: str) -> None:
+    """An untied table of 128 is looked up, not multiplied with; a tied head that is stored all the same is its copy."""
+    shape = (8, 16) if head.endswith("kernel") else (16, 8)
+    named = {table: (16, 8), head: shape, "model.layers.{0-1}.self_attn.o_proj.weight": (8, 8)}
+    anatomy = analyse(tensors(named), CONFIG)
+    assert (anatomy.total, anatomy.active_compute, anatomy.active_without_embeddings) == (384, 256, 128)
+    if shape == (16, 8):
+        tied = analyse(tensors(named), CONFIG | {"tie_word_embeddings": True})
+        assert (tied.total, tied.active_compute, tied.tied_copy_parameters) == (256, 256, 128)
+
+
+def test_a_head_within_a_tower_of_sound_is_of_the_tower() -> None:
+    """The last convolution of a speech tokenizer is called `head`; it is not what predicts text."""
+    sound = {"model.acoustic_tokenizer.encoder.head.conv.weight": (2, 4, 3), "model.speech_scaling_factor": ()}
+    anatomy = analyse(tensors(TEXT | sound), CONFIG)
+    assert (anatomy.total, anatomy.active, parts(anatomy)["audio"]) == (384 + 24, 384, 24)
