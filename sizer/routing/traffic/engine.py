@@ -345,6 +345,7 @@ def _count(
         traffic.left_out[_UNTOLD] = traffic.rows
         return
     clock, reasoned = Clock(), 0
+    moments: list[float] = []
     if has_statistics and "time" in columns:  # they know a column's ends without reading a row of it
         ends = (f"CAST({end}({columns['time']}) AS VARCHAR)" for end in ("MIN", "MAX"))
         _see(clock, connection.execute(f"SELECT {', '.join(ends)} FROM {source}").fetchone())
@@ -376,9 +377,10 @@ def _count(
             traffic.left_out[reasons[reason]] += requests
             continue
         traffic.histogram.add_cell(tuple(key), (requests, int(given), int(made), int(cached)))
-        _see(clock, (first, last))
+        moments += (first, last) if first is not None else ()
         reasoned += reasoning
         traffic.over += over
+    _see(clock, (min(moments), max(moments)) if moments else ())
     traffic.clock = clock
     if reader.has("reasoning") or reasoned:
         traffic.reasoning_requests = reasoned
@@ -392,7 +394,7 @@ def _census(
     return list(connection.execute(statement).fetchall())
 
 
-def _see(clock: Clock, moments: Iterable[str | None]) -> None:
+def _see(clock: Clock, moments: Iterable[str | float | None]) -> None:
     for moment in moments:
         if moment is not None:
             clock.see(moment)

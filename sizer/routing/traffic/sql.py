@@ -146,7 +146,6 @@ def census_sql(
         for name in ("model", "input_tokens", "output_tokens", "cached_tokens")
     )
     by = "reason, model, input_tier, input_bucket, output_bucket"
-    ends = ", ".join(f"CAST({end}(time) AS {dialect.text})" for end in ("MIN", "MAX"))
     reasoned = f"COUNT(*) FILTER ({dialect.cast.format('reasoning', dialect.double)} > 0)"
     over = "COUNT(*) FILTER (named > input_tokens)"
     told = "FALSE, reason, " + ("COUNT(decision)" if "decision" in columns else "0")
@@ -156,7 +155,7 @@ def census_sql(
     return f"""\
 SELECT {told}, model, input_tier,
   input_bucket, output_bucket, COUNT(*), SUM(input_tokens), SUM(output_tokens), SUM(cached_tokens),
-  {ends if "time" in columns else "NULL, NULL"}, {reasoned if "reasoning" in columns else "0"},
+  {"MIN(time), MAX(time)" if "time" in columns else "NULL, NULL"}, {reasoned if "reasoning" in columns else "0"},
   {over if "cached" in columns else "0"}
 FROM (
   SELECT reason{kept}, model, input_tokens, output_tokens, cached_tokens AS named, {_bucketed(dialect)}
