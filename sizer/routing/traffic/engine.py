@@ -116,6 +116,11 @@ def _text_files(connection: Any, paths: Sequence[str], schema: Schema | None) ->
     sample = sample_rows(paths[0])
     reader = RowReader(schema or detect_schema(sample, where=paths[0]), sample)
     fields = [path for name in reader.schema.fields if name not in ("text", "score") for path in reader.paths(name)]
+    if len({_joined(path).casefold() for path in fields}) < len({*fields}):
+        raise UsageError(
+            f"`{paths[0]}` cannot be read by DuckDB", code="usage.file",
+            because="two of its places differ only in case, and are one name there", hint="map one of them",
+        )  # fmt: skip
     roots = {path[0]: "VARCHAR" for path in fields} | {path[0]: "JSON" for path in fields if len(path) > 1}
     structures: dict[str, str] = {}
     form = form_of(paths[0])

@@ -386,6 +386,16 @@ def test_duckdb_that_stumbles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert not traffic.left_out
 
 
+def test_places_that_differ_in_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`u/a` and `u/A` are one name to DuckDB, which would count one of them twice: such a log is read without it."""
+    path = written(tmp_path, in_lines([{"m": "x", "u": {"a": 5, "A": 7}}]))
+    monkeypatch.setattr(collect, "_DUCKDB_BYTES", 0)
+    traffic, _ = collect.collect_logs([path], columns="model=m,input=u/a,output=u/A", progress=lambda _: None)
+    assert traffic.histogram.totals() == (1, 5, 7, 0)
+    with pytest.raises(UsageError, match="differ only in case"):
+        read_with_duckdb([path], schema=custom_schema("model=m,input=u/a,output=u/A"))
+
+
 def test_files_and_folders(tmp_path: Path) -> None:
     """Every glob works, a file named twice is one, a pipe is read, and a folder is called a folder."""
     path = written(tmp_path, "\n".join(LINES), "log1.jsonl")
