@@ -222,19 +222,23 @@ def _with_memory(device: Device, memory_bytes: int) -> Device:
 
 
 def _size_meant(device: Device, memory_bytes: int) -> int | None:
-    """The size in GiB that the device comes with and that is meant: 64GB and 64GiB are its 64; None for another."""
-    sizes = device.sold_gib or (device.memory_bytes // 2**30,)
+    """The size in GiB that is meant: 64GB and 64GiB are 64, as memory is sold; None where it is no such size."""
+    if not device.sold_gib:
+        return next((memory_bytes // unit for unit in (10**9, 2**30) if memory_bytes % unit == 0), None)
+    sizes = device.sold_gib
     given = round(memory_bytes, -8)
     return next((gib for gib in sizes if given in (gib * 10**9, round(gib * 2**30, -8))), None)
 
 
 def _doubt_memory(text: str, device: Device, memory_bytes: int) -> str:
     """What is odd about so much memory; `""` where nothing is. Raises UsageError where no such machine is sold."""
-    if _size_meant(device, memory_bytes) is not None:
+    size = _size_meant(device, memory_bytes)
+    taken = memory_bytes if size is None else size * 2**30
+    if size in device.sold_gib or taken == device.memory_bytes:
         return ""
     if not device.sold_gib:
         has = format_gib(device.memory_bytes)
-        return f"`{text}`: the table has {has} for {device.key}; taken as given ({format_gib(memory_bytes)})"
+        return f"`{text}`: the table has {has} for {device.key}; taken as given ({format_gib(taken)})"
     nearest = min(device.sold_gib, key=lambda gib: abs(gib * 10**9 - memory_bytes))
     amount = format_bytes(memory_bytes).replace(" ", "").replace(".00", "")
     bandwidth = format_bytes(device.bandwidth_bytes_per_second).replace(" ", "").replace(".00", "")

@@ -106,11 +106,11 @@ def test_no_machine_is_sold_with_another_amount(sizer, asked, nearest):
 
 
 def test_another_amount_on_a_card_is_taken_as_given(sizer):
-    """A card whose sizes are not known has what was asked for, 48 * 10**9 bytes or 44.7 GiB, with a warning."""
+    """A card whose sizes are not known has what was asked for, in the GiB that cards are sold in, with a warning."""
     taken = sizer("fit", "--on", "rtx-4090,memory=48GB", "--json")
     report = taken.json["report"]
-    assert (taken.code, report["name"], report["memory_bytes"]) == (0, "NVIDIA RTX 4090 with 44.7 GiB", 48 * 10**9)
-    assert "the table has 24.0 GiB for rtx-4090; taken as given (44.7 GiB)" in taken.err
+    assert (taken.code, report["name"], report["memory_bytes"]) == (0, "NVIDIA RTX 4090 48 GB", 48 * GIB)
+    assert "the table has 24.0 GiB for rtx-4090; taken as given (48.0 GiB)" in taken.err
 
 
 @pytest.mark.parametrize("text", ["h100,memory=80GB", "h100,memory=80GiB", "h100"])
