@@ -53,11 +53,14 @@ def test_single_file(hub: Hub, source: Any) -> None:
 
 
 def test_two_requests_a_shard(hub: Hub, source: Any) -> None:
-    """Each shard takes two requests, its redirect counted, and everything else five."""
+    """Each shard takes two requests, its redirect counted, and everything else five, or four where the second document
+    is asked for after the first has told where documents are."""
     hub.add("org/model", shards(40))
     checkpoint = load(source("org/model"))
     assert len(checkpoint.parts[0].headers) == 40
-    assert checkpoint.reading.requests == len(hub.requests) == 2 * 40 + 5
+    assert checkpoint.reading.requests == len(hub.requests)
+    assert len(hub.requests) - 2 * 40 in (4, 5)
+    assert len(hub.asked("resolve")) - 40 in (1, 2)
     assert len(hub.asked("cdn")) == 40
     assert [header.path[6:11] for header in checkpoint.parts[0].headers] == [f"{n:05d}" for n in range(1, 41)]
 
