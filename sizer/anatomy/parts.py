@@ -88,8 +88,9 @@ def _is_named_table(group: LogicalTensor) -> bool:
 def is_positional(module: Sequence[str]) -> bool:
     """Whether a module holds positions: by its name, or by a module around it unless its own name speaks of tokens
     (`token_position_embeddings.token_embedding`)."""
-    words = vocabulary().position_embedding
-    return words.has(module[-1]) or (words.any(module[:-1]) and not re.search("token|word", module[-1]))
+    words = vocabulary()
+    is_around = words.position_embedding.any(module[:-1]) and not words.token_table.has(module[-1])
+    return is_around or words.position_embedding.has(module[-1])
 
 
 def is_shared(table: LogicalTensor) -> bool:

@@ -71,6 +71,7 @@ class _Table:
     head: list[str]
     input_embedding: list[str]
     position_embedding: list[str]
+    token_table: list[str]
     lookup: list[str]
     memory_keys: list[str]
     memory_values: list[str]
@@ -195,6 +196,7 @@ class Vocabulary:
         self.head = Words(table.head)
         self.input_embedding = Words(table.input_embedding)
         self.position_embedding = Words(table.position_embedding)
+        self.token_table = Words(table.token_table)
         self.lookup = Words(table.lookup)
         self.memory_keys = Words(table.memory_keys)
         self.memory_values = Words(table.memory_values)
