@@ -150,6 +150,7 @@ def test_a_decimal_comma_is_refused(text: str) -> None:
         units.parse_number(text, name="--small-price")
     assert units.parse_number("1,200", name="x") == units.parse_number("1_200", name="x") == 1200
     assert units.parse_number("1,234,567.5", name="x") == 1_234_567.5
+    assert units.parse_number(".2", name="x") == 0.2
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ __all__ = ["show"]
 _ROOM = ((96, 7), (76, 6), (56, 5), (0, 4))
 """Widths of the screen, and how many columns find room on it."""
 _LEAST_NAME = 7
+_UNKNOWN = "unknown"
 _LONG = {"as": "weights' format", "longest": "longest context"}
 """Titles that say nothing without their column."""
 _ORDERS = {
@@ -89,18 +90,18 @@ def _row(model: CatalogFit) -> tuple[str, ...]:
     mark = "" if model.basis == "counted" else "~"
     decode = model.fit.speed.decode if model.fit.speed else None
     rough = "~" if model.speed_is_rough else ""
-    rate = "" if decode is None else rough + " to ".join(map(format_rate, decode.expected_tokens_per_second))
+    rate = _UNKNOWN if decode is None else rough + " to ".join(map(format_rate, decode.expected_tokens_per_second))
     longest = model.fit.longest_context_tokens
     return (
         safe(model.id),
         mark + format_count(model.total_parameters),
-        "" if model.active_parameters is None else format_count(model.active_parameters),
+        _UNKNOWN if model.active_parameters is None else format_count(model.active_parameters),
         format_bytes(model.weights_bytes),
         safe(model.format_name)
         + (", tight" if model.fit.fits == "tight" else "")
         + ("*" if model.needs_scaling else ""),
         rate,
-        "" if not longest else format_tokens(longest) + ("*" if model.longest_needs_scaling else ""),
+        _UNKNOWN if not longest else format_tokens(longest) + ("*" if model.longest_needs_scaling else ""),
     )
 
 
